@@ -1,0 +1,90 @@
+"""The unit the cutter hands on: whole records in one piece of memory, and where they came from."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from operator import itemgetter
+from typing import TYPE_CHECKING, NamedTuple
+
+from cdr_engine.ledger import RAW_LIMIT, Reject
+
+if TYPE_CHECKING:
+    from cdr_engine.blocks.lines import Span
+
+__all__ = ["Block", "SetAside", "assemble"]
+
+
+class Block(NamedTuple):
+    """Whole records of one body, and what was set aside between them."""
+
+    payload: bytes
+    """Records with their line ends; the very last of a body may lack its own."""
+    segments: tuple[tuple[int, int], ...] = ()
+    """Where pieces of the payload came from: (position in payload, offset in body), ascending."""
+    wrapped: tuple[tuple[int, int], ...] = ()
+    """Records with a line break inside quotes: (start, end) in the payload, ascending."""
+    rejects: tuple[Reject, ...] = ()
+    """Records that the grammar or a limit set aside; none of their bytes are in the payload."""
+    header_bytes: int = 0
+    blank_bytes: int = 0
+
+    def offset_of(self, position: int) -> int:
+        """Offset in the body of a position in the payload."""
+        at = bisect_right(self.segments, position, key=itemgetter(0)) - 1
+        start, offset = self.segments[at]
+        return offset + position - start
+
+
+class SetAside:
+    """What left the stream of records since the last block went out."""
+
+    def __init__(self) -> None:
+        self.rejects: list[Reject] = []
+        self.header_bytes = 0
+        self.blank_bytes = 0
+
+    def __bool__(self) -> bool:
+        return bool(self.rejects or self.header_bytes or self.blank_bytes)
+
+    def reject(self, buffer: bytes, origin: int, span: Span, reason: str) -> None:
+        """Set one record of a buffer aside that starts at body offset `origin`."""
+        start, end = span
+        raw = buffer[start : min(end, start + RAW_LIMIT)]
+        self.rejects.append(Reject(origin + start, end - start, reason, raw))
+
+    def clear(self) -> None:
+        """Start over, behind a block that took everything along."""
+        self.rejects = []
+        self.header_bytes = self.blank_bytes = 0
+
+
+def assemble(
+    buffer: bytes,
+    origin: int,
+    spans: list[Span],
+    wrapped: list[Span],
+    aside: SetAside,
+) -> Block:
+    """Join good spans of a buffer at body offset `origin`, and send along what was set aside."""
+    segments = []
+    shifts = []
+    size = 0
+    for start, end in spans:
+        segments.append((size, origin + start))
+        shifts.append((start, size - start))
+        size += end - start
+    moved = []
+    for start, end in wrapped:
+        _, shift = shifts[bisect_right(shifts, start, key=itemgetter(0)) - 1]
+        moved.append((start + shift, end + shift))
+    pieces = [buffer[start:end] for start, end in spans]
+    block = Block(
+        pieces[0] if len(pieces) == 1 else b"".join(pieces),
+        tuple(segments),
+        tuple(moved),
+        tuple(aside.rejects),
+        aside.header_bytes,
+        aside.blank_bytes,
+    )
+    aside.clear()
+    return block
