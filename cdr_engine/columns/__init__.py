@@ -1,0 +1,8 @@
+"""Stage 3: blocks of whole records in, Arrow RecordBatches and rejects out."""
+
+from __future__ import annotations
+
+from cdr_engine.columns.arrow import calls_schema, plain, working_schema
+from cdr_engine.columns.decoder import Decoded, Decoder
+
+__all__ = ["Decoded", "Decoder", "calls_schema", "plain", "working_schema"]

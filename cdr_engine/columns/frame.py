@@ -1,0 +1,122 @@
+"""
+Where the records of a block are, and which of them cannot be decoded.
+
+Arrow's reader says neither: it drops blank lines without a word, fails a whole block for one cell
+or one byte that is not UTF-8, and numbers rows only. So whenever a block is not plainly clean, its
+records are laid out here, by position, before Arrow sees it again.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+__all__ = ["Frame", "frame", "has_hexadecimal", "is_plain", "undecodable", "wrong_field_counts"]
+
+LF, CR, QUOTE = 0x0A, 0x0D, 0x22
+
+
+class Frame(NamedTuple):
+    """The records of a payload, blank lines left out."""
+
+    starts: Any
+    ends: Any
+    """Behind the line end."""
+    blank_bytes: int
+
+
+def is_plain(payload: bytes) -> tuple[int, bool]:
+    """
+    Count the lines of a payload, and tell whether that is all there is to know.
+
+    It is not if a CR stands alone: then only `frame` knows where records end.
+    """
+    values = np.frombuffer(payload, np.uint8)
+    lines = int(np.count_nonzero(values == LF))
+    if payload and values[-1] != LF:
+        lines += 1
+    if b"\r" not in payload:
+        return lines, True
+    returns = np.flatnonzero(values == CR) + 1
+    if returns[-1] == values.size:
+        return lines, False
+    return lines, bool((values[returns] == LF).all())
+
+
+def has_hexadecimal(payload: bytes) -> bool:
+    """Tell whether a cell may begin with 0x: Arrow reads such a cell as a number."""
+    if b"x" not in payload and b"X" not in payload:
+        return False
+    values = np.frombuffer(payload, np.uint8)
+    marks = np.flatnonzero((values[2:] | 0x20) == ord("x"))
+    marks = marks[values[marks + 1] == ord("0")]
+    before = values[marks]
+    is_word = ((before | 0x20) >= ord("a")) & ((before | 0x20) <= ord("z"))
+    is_digit = (before >= ord("0")) & (before <= ord("9"))
+    return bool((~(is_word | is_digit)).any()) or payload[:2].lower() == b"0x"
+
+
+def frame(payload: bytes, wrapped: Sequence[tuple[int, int]]) -> Frame:
+    """Lay out the records; `wrapped` are those that hold line breaks inside quotes."""
+    values = np.frombuffer(payload, np.uint8)
+    breaks = np.flatnonzero((values == LF) | (values == CR))
+    # A CR in front of an LF is half a line end.
+    follows = np.minimum(breaks + 1, values.size - 1)
+    halves = (values[breaks] == CR) & (values[follows] == LF) & (breaks + 1 < values.size)
+    ends = breaks[~halves] + 1
+    if wrapped:
+        ends = ends[~_inside(ends, wrapped)]
+    if values.size and (not ends.size or ends[-1] != values.size):
+        ends = np.append(ends, values.size)
+    starts = np.concatenate(([0], ends[:-1])) if ends.size else ends
+    first, second = values[starts], values[np.minimum(starts + 1, values.size - 1)]
+    length = ends - starts
+    is_blank = ((length == 1) & ((first == LF) | (first == CR))) | (
+        (length == 2) & (first == CR) & (second == LF)
+    )
+    blank = int(length[is_blank].sum())
+    return Frame(starts[~is_blank], ends[~is_blank], blank)
+
+
+def _inside(ends: Any, wrapped: Sequence[tuple[int, int]]) -> Any:
+    """Mask of the line ends that lie within a wrapped record."""
+    bounds = np.array(wrapped)
+    steps = np.zeros(ends.size + 1, np.int64)
+    np.add.at(steps, np.searchsorted(ends, bounds[:, 0], side="right"), 1)
+    np.add.at(steps, np.searchsorted(ends, bounds[:, 1], side="left"), -1)
+    return steps.cumsum()[:-1] > 0
+
+
+def undecodable(payload: bytes, records: Frame) -> Any:
+    """Numbers of the records that are not UTF-8, ascending."""
+    found: list[int] = []
+    at = 0
+    while True:
+        try:
+            payload[at:].decode()
+        except UnicodeDecodeError as error:
+            record = int(np.searchsorted(records.ends, at + error.start, side="right"))
+            found.append(record)
+            at = int(records.ends[record])
+        else:
+            return np.array(found, np.int64)
+
+
+def wrong_field_counts(payload: bytes, records: Frame, delimiter: bytes, expected: int) -> Any:
+    """Numbers of the records that do not have the expected number of fields, ascending."""
+    values = np.frombuffer(payload, np.uint8)
+    marks = np.flatnonzero(values == delimiter[0])
+    fields = np.searchsorted(marks, records.ends) - np.searchsorted(marks, records.starts) + 1
+    quotes = np.flatnonzero(values == QUOTE)
+    quoted = np.unique(np.searchsorted(records.ends, quotes, side="right"))
+    for record in quoted.tolist():
+        text = payload[records.starts[record] : records.ends[record]].decode("latin-1")
+        lines = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter.decode())
+        fields[record] = len(next(lines))
+    return np.flatnonzero(fields != expected)

@@ -1,0 +1,134 @@
+"""
+Values out of cells, worked out on the distinct ones.
+
+Each function takes the column as Arrow read it and gives the typed column, with the distinct texts
+that do not fit marked, so that their rows can be found. An empty cell, or one of spaces only, is
+NULL.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from cdr_engine.columns.arrow import INSTANT
+
+if TYPE_CHECKING:
+    from cdr_engine.columns.clock import Clock
+
+__all__ = ["Typed", "flag", "instant", "repeating_text", "text", "uii", "whole_number"]
+
+SPACE = " "
+APOSTROPHE = "'"
+WHOLE_NUMBER = re.compile(r"[ \t]*(-?[0-9]{1,25})[ \t]*")
+FLAGS = {
+    "yes": True,
+    "y": True,
+    "1": True,
+    "true": True,
+    "no": False,
+    "n": False,
+    "0": False,
+    "false": False,
+}
+
+
+class Typed(NamedTuple):
+    """A typed column, and the rows whose cells did not fit."""
+
+    array: Any
+    misfits: Any = None
+    """Row numbers within the block, ascending; None where every cell fits."""
+    words: Any = None
+    """The column as text, to look the misfits' cells up in."""
+    ambiguous: int = 0
+    missing: int = 0
+
+
+def repeating_text(words: Any) -> Any:
+    """Text as a dictionary: surrounding spaces removed, equal texts one entry."""
+    distinct = words.dictionary
+    trimmed = pc.utf8_trim(distinct, SPACE)
+    if trimmed.equals(distinct):
+        return words
+    encoded = pc.dictionary_encode(pc.if_else(pc.equal(trimmed, ""), None, trimmed))
+    indices = encoded.indices.take(words.indices)
+    return pa.DictionaryArray.from_arrays(indices, encoded.dictionary)
+
+
+def text(cells: Any) -> Any:
+    """Text held plain: surrounding spaces removed where there are any at all."""
+    values = cells.buffers()[2]
+    if values is None or not values.size:
+        return cells
+    # The lowest byte tells in one sweep that no cell holds a space.
+    if np.frombuffer(values, np.uint8).min() > ord(SPACE):
+        return cells
+    trimmed = pc.utf8_trim(cells, SPACE)
+    return pc.if_else(pc.equal(trimmed, ""), None, trimmed)
+
+
+def uii(cells: Any) -> Any:
+    """Text without the one apostrophe that keeps spreadsheets from rounding it."""
+    trimmed = text(cells)
+    guarded = pc.starts_with(trimmed, APOSTROPHE)
+    if not pc.any(guarded).as_py():
+        return trimmed
+    bare = pc.utf8_slice_codeunits(trimmed, 1)
+    if not pc.all(guarded).as_py():
+        bare = pc.if_else(guarded, bare, trimmed)
+    # One more look for what only the apostrophe held apart.
+    empty = pc.equal(bare, "")
+    return pc.if_else(empty, None, bare) if pc.any(empty).as_py() else bare
+
+
+def whole_number(words: Any, kind: Any) -> Typed:
+    """Decimal integers of an Arrow type; anything else, or out of its range, is a misfit."""
+    bits = kind.bit_width - 1
+    low, high = -(1 << bits), (1 << bits) - 1
+    numbers: list[int | None] = []
+    for word in words.dictionary.to_pylist():
+        found = WHOLE_NUMBER.fullmatch(word or "")
+        number = int(found[1]) if found else None
+        numbers.append(number if number is not None and low <= number <= high else None)
+    return _typed(words, pa.array(numbers, kind))
+
+
+def flag(words: Any) -> Typed:
+    """Yes or no, by the words of `FLAGS` in any case."""
+    known = [FLAGS.get((word or "").strip(SPACE).lower()) for word in words.dictionary.to_pylist()]
+    return _typed(words, pa.array(known, pa.bool_()))
+
+
+def instant(words: Any, clock: Clock) -> Typed:
+    """Local times of the clock's zone as instants."""
+    read = clock.instants((word or "").strip(SPACE) for word in words.dictionary.to_pylist())
+    typed = _typed(words, pa.array(read.values, INSTANT))
+    if not (read.ambiguous or read.missing):
+        return typed
+    return typed._replace(
+        ambiguous=_rows_of(words, read.ambiguous).size,
+        missing=_rows_of(words, read.missing).size,
+    )
+
+
+def _typed(words: Any, values: Any) -> Typed:
+    """Spread values of the distinct texts over the rows; a text without a value is a misfit."""
+    array = values.take(words.indices)
+    if not values.null_count:
+        return Typed(array)
+    unfit = pc.and_(
+        pc.is_null(values), pc.not_equal(pc.utf8_trim(words.dictionary, " \t"), "")
+    ).to_numpy(zero_copy_only=False)
+    misfits = _rows_of(words, np.flatnonzero(unfit))
+    return Typed(array, misfits, words) if misfits.size else Typed(array)
+
+
+def _rows_of(words: Any, entries: Any) -> Any:
+    """Rows, ascending, whose text is one of these entries of the dictionary."""
+    indices = words.indices.fill_null(-1).to_numpy()
+    return np.flatnonzero(np.isin(indices, entries))

@@ -1,0 +1,26 @@
+"""Stage 4: RecordBatches in, Parquet files out: names, commit, coverage, verify."""
+
+from __future__ import annotations
+
+from cdr_engine.dataset.coverage import AccountCoverage, Coverage, coverage
+from cdr_engine.dataset.footer import DataFile, Footer, read_footer
+from cdr_engine.dataset.layout import Layout
+from cdr_engine.dataset.lock import writer_lock
+from cdr_engine.dataset.neighbours import Neighbours
+from cdr_engine.dataset.verify import Finding, verify
+from cdr_engine.dataset.writer import DataFileWriter
+
+__all__ = [
+    "AccountCoverage",
+    "Coverage",
+    "DataFile",
+    "DataFileWriter",
+    "Finding",
+    "Footer",
+    "Layout",
+    "Neighbours",
+    "coverage",
+    "read_footer",
+    "verify",
+    "writer_lock",
+]

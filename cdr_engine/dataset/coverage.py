@@ -1,0 +1,118 @@
+"""What a dataset holds, read from the footers of its data files."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, NamedTuple
+
+from cdr_engine.dataset.footer import DataFile, read_footer
+from cdr_engine.ledger import Ledger
+from cdr_engine.windows import Window, subtract
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from pathlib import Path
+
+    from cdr_engine.dataset.layout import Layout
+
+__all__ = ["AccountCoverage", "Coverage", "coverage"]
+
+
+class AccountCoverage(NamedTuple):
+    """One account of a dataset."""
+
+    account_id: str | None
+    files: tuple[DataFile, ...]
+    """By path."""
+
+    @property
+    def windows(self) -> list[Window]:
+        """Windows that were fetched, ascending."""
+        return sorted(file.footer.window for file in self.files if file.footer.window)
+
+    @property
+    def gaps(self) -> list[Window]:
+        """Windows that are missing between the first and the last that are there."""
+        windows = self.windows
+        if not windows:
+            return []
+        whole = Window(windows[0].start, max(window.end for window in windows))
+        return subtract(whole, windows)
+
+    @property
+    def ledger(self) -> Ledger:
+        """Sum of the ledgers."""
+        return _sum(self.files)
+
+    @property
+    def size(self) -> int:
+        """Bytes on disk, without rejects."""
+        return sum(file.size for file in self.files)
+
+
+class Coverage(NamedTuple):
+    """All accounts of a dataset, ascending; archives without account last."""
+
+    accounts: tuple[AccountCoverage, ...]
+
+    @property
+    def files(self) -> list[DataFile]:
+        """Every data file."""
+        return [file for account in self.accounts for file in account.files]
+
+    @property
+    def ledger(self) -> Ledger:
+        """Sum of all ledgers."""
+        return _sum(self.files)
+
+    @property
+    def time_zones(self) -> list[str]:
+        """Zones the reports were made in, the one of most rows first."""
+        rows: dict[str, int] = {}
+        for file in self.files:
+            zone = file.footer.time_zone
+            rows[zone] = rows.get(zone, 0) + file.footer.ledger.rows
+        return sorted(rows, key=lambda zone: (-rows[zone], zone))
+
+    def of(self, account_id: str | None) -> AccountCoverage:
+        """One account; without files if it is not there."""
+        for account in self.accounts:
+            if account.account_id == account_id:
+                return account
+        return AccountCoverage(account_id, ())
+
+    def holds(self, sha256: str, account_id: str | None) -> bool:
+        """Tell whether a file with this content was ingested for this account."""
+        return any(
+            file.footer.sha256 == sha256
+            for file in self.of(account_id).files
+            if file.footer.source == "file"
+        )
+
+
+def coverage(layout: Layout) -> Coverage:
+    """
+    Read the footers of all data files; a dataset that is not there yet is empty.
+
+    Raises
+    ------
+    DatasetError
+        If a data file cannot be read: `verify` names them all.
+    """
+    by_account: dict[str | None, list[DataFile]] = {}
+    for file in _footers(layout.data_files()):
+        by_account.setdefault(file.footer.account_id, []).append(file)
+    order = sorted(by_account, key=lambda account: (account is None, account or ""))
+    return Coverage(tuple(AccountCoverage(key, tuple(by_account[key])) for key in order))
+
+
+def _footers(paths: list[Path]) -> Iterable[DataFile]:
+    with ThreadPoolExecutor(4) as pool:
+        yield from pool.map(read_footer, paths)
+
+
+def _sum(files: Iterable[DataFile]) -> Ledger:
+    total = Ledger()
+    for file in files:
+        total.add(file.footer.ledger)
+    return total

@@ -1,0 +1,111 @@
+"""
+The record in the footer of a data file: what was asked for, what came, what became of it.
+
+There is no other state: what is exported is read from these, so it cannot disagree with the files.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Literal, NamedTuple
+
+import msgspec
+
+from cdr_engine.errors import DatasetError
+from cdr_engine.ledger import Ledger
+from cdr_engine.windows import Window
+
+__all__ = ["FOOTER_KEY", "DataFile", "Footer", "read_footer"]
+
+FOOTER_KEY = b"cdr_engine"
+
+
+class Footer(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """The record of one body; stored as JSON under `FOOTER_KEY` of the Parquet metadata."""
+
+    format: int = 1
+    source: Literal["report", "file"]
+    """Fetched for a window, or ingested from a file."""
+    account_id: str | None
+    time_zone: str
+    sha256: str
+    """Of the decoded body, as hexadecimal digits."""
+    ledger: Ledger
+    committed_at: datetime
+    window_start: datetime | None = None
+    window_end: datetime | None = None
+    request: dict[str, Any] = {}
+    """The criteria that were sent; nothing secret."""
+    proof: str = ""
+    """What showed that the body was complete: chunked, content-length, file or unproven."""
+    first_enqueued: datetime | None = None
+    last_enqueued: datetime | None = None
+    """Span of enqueue_time over the rows."""
+    missing_columns: tuple[str, ...] = ()
+    unknown_columns: tuple[str, ...] = ()
+    seconds: float = 0.0
+    """From the first byte to the commit."""
+    versions: dict[str, str] = {}
+
+    @property
+    def window(self) -> Window | None:
+        """The window that was asked for; None for an ingested file."""
+        if self.window_start is None or self.window_end is None:
+            return None
+        return Window(self.window_start.astimezone(UTC), self.window_end.astimezone(UTC))
+
+    @property
+    def name(self) -> str:
+        """Name of its file, without suffix: the window's, or the digest of an ingested file."""
+        return self.window.name if self.window else self.sha256
+
+    def encode(self) -> bytes:
+        """Return it as JSON."""
+        return msgspec.json.encode(self)
+
+    @classmethod
+    def decode(cls, text: bytes) -> Footer:
+        """Read it from JSON; msgspec.ValidationError where it is another format."""
+        return msgspec.json.decode(text, type=cls)
+
+    def describe(self) -> dict[str, Any]:
+        """Return it as plain values, for JSON output."""
+        plain: dict[str, Any] = msgspec.to_builtins(self)
+        return plain | {"ledger": asdict(self.ledger)}
+
+
+class DataFile(NamedTuple):
+    """One committed data file."""
+
+    path: Path
+    footer: Footer
+    size: int
+    """Bytes on disk."""
+
+
+def read_footer(path: Path) -> DataFile:
+    """
+    Read the record of one data file.
+
+    Raises
+    ------
+    DatasetError
+        If the file is not Parquet, or was not written by this engine.
+    """
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        metadata = pq.read_metadata(path).metadata or {}
+        footer = Footer.decode(metadata[FOOTER_KEY])
+    except (pa.ArrowException, OSError, KeyError, msgspec.DecodeError) as error:
+        raise DatasetError(f"{path} is not a data file of this engine: {_short(error)}") from error
+    return DataFile(path, footer, path.stat().st_size)
+
+
+def _short(error: Exception) -> str:
+    if isinstance(error, KeyError):
+        return "its footer has no record"
+    return str(error).partition("\n")[0][:200]

@@ -1,0 +1,88 @@
+"""Names in a dataset: which file holds what, and which names no reader ever sees."""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+from typing import NamedTuple
+
+from cdr_engine.errors import UsageError
+
+__all__ = ["Layout", "Place", "make_folder", "sync_folder"]
+
+ACCOUNT = re.compile(r"[0-9A-Za-z][0-9A-Za-z_-]{0,62}")
+NO_ACCOUNT = "__HIVE_DEFAULT_PARTITION__"
+"""How Hive-partitioned folders spell NULL: archives whose account nobody named."""
+PARTIAL = ".partial"
+"""Suffix of what is being written: no `*.parquet` pattern matches it."""
+FOLDER_MODE = 0o700
+FILE_MODE = 0o600
+
+
+class Place(NamedTuple):
+    """Where one data file and its rejects go."""
+
+    calls: Path
+    rejects: Path
+
+
+class Layout:
+    """The paths of one dataset folder."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.calls = root / "calls"
+        self.rejects = root / "rejects"
+        self.lock = root / ".lock"
+
+    def place(self, account_id: str | None, name: str) -> Place:
+        """
+        Paths of the data file with this name (without suffix) and of its rejects.
+
+        Raises
+        ------
+        UsageError
+            If the account's id cannot be a folder's name.
+        """
+        if account_id is not None and not ACCOUNT.fullmatch(account_id):
+            raise UsageError("an account id is digits or letters, at most 63 of them")
+        folder = f"account_id={NO_ACCOUNT if account_id is None else account_id}"
+        file = f"{name}.parquet"
+        return Place(self.calls / folder / file, self.rejects / folder / file)
+
+    def data_files(self) -> list[Path]:
+        """Committed data files, by account and name."""
+        return sorted(self.calls.glob("account_id=*/*.parquet"))
+
+    def reject_files(self) -> list[Path]:
+        """Committed files of rejects, by account and name."""
+        return sorted(self.rejects.glob("account_id=*/*.parquet"))
+
+    def leftovers(self) -> list[Path]:
+        """What interrupted writers left: temporary names, and rejects without their data file."""
+        partial = [*self.root.glob(f"calls/*/*{PARTIAL}"), *self.root.glob(f"rejects/*/*{PARTIAL}")]
+        orphans = [
+            path
+            for path in self.reject_files()
+            if not (self.calls / path.parent.name / path.name).exists()
+        ]
+        return sorted(partial + orphans)
+
+
+def make_folder(path: Path) -> None:
+    """Make a folder and its parents for the owner only; those that exist stay as they are."""
+    if path.is_dir():
+        return
+    make_folder(path.parent)
+    path.mkdir(mode=FOLDER_MODE, exist_ok=True)
+    sync_folder(path.parent)
+
+
+def sync_folder(path: Path) -> None:
+    """Make the names in a folder durable."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,188 @@
+"""
+One body to one committed data file: the only place where the stages meet.
+
+    chunk* -> BlockCutter -> block* -> Decoder -> RecordBatch* and reject* -> DataFileWriter
+
+Blocks are cut and written by the caller's thread and decoded by a few others in between; they come
+back in their order. What is under way at once is bounded, so memory does not grow with the body.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from cdr_engine.blocks import BLOCK_BYTES, Block, BlockCutter
+from cdr_engine.columns import Decoded, Decoder, calls_schema, plain
+from cdr_engine.dataset import DataFileWriter
+from cdr_engine.ledger import Ledger, Reject
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+
+    from cdr_engine.dataset import Layout, Neighbours
+    from cdr_engine.windows import Window
+
+__all__ = ["Report", "load", "read_csv"]
+
+DECODERS = 2
+"""Threads that decode; Arrow works outside the interpreter's lock."""
+UNDER_WAY = 6
+"""Blocks cut but not yet handed on."""
+
+
+class Report:
+    """
+    A report while it is read: batches in the order of the body, once.
+
+    Any reader of the Arrow C stream takes it as it is: `duckdb.from_arrow(report)`,
+    `polars.DataFrame(report)`. `ledger` and `rejects` are whole when the stream has ended;
+    `rejects` are kept by `to_batches` and the stream, not by `decoded`.
+    """
+
+    def __init__(
+        self,
+        chunks: Iterable[bytes],
+        *,
+        time_zone: str,
+        delimiter: bytes | None = None,
+        block_bytes: int = BLOCK_BYTES,
+    ) -> None:
+        self.ledger = Ledger()
+        self.rejects: list[Reject] = []
+        self._chunks = iter(chunks)
+        self._cutter = BlockCutter(delimiter=delimiter, block_bytes=block_bytes)
+        self._first: list[Block] = []
+        while self._cutter.header is None:
+            chunk = next(self._chunks, None)
+            self._first += self._cutter.finish() if chunk is None else self._cutter.feed(chunk)
+        names, dialect = self._cutter.header
+        self.decoder = Decoder(names, delimiter=dialect.delimiter, time_zone=time_zone)
+        self.schema = calls_schema(self.decoder.unknown)
+
+    @property
+    def bytes_read(self) -> int:
+        """Bytes of the body so far."""
+        return self._cutter.bytes_fed
+
+    def decoded(self) -> Iterator[Decoded]:
+        """Blocks in their order out of the decoder; rejects carry their record's number."""
+        with ThreadPoolExecutor(DECODERS, "decode") as pool:
+            under_way: deque[Future[Decoded]] = deque()
+            try:
+                for block in self._blocks():
+                    under_way.append(pool.submit(self.decoder.decode, block))
+                    if len(under_way) >= UNDER_WAY:
+                        yield self._entered(under_way.popleft().result())
+                while under_way:
+                    yield self._entered(under_way.popleft().result())
+            finally:
+                for future in under_way:
+                    future.cancel()
+        if self.ledger.bytes != self._cutter.bytes_fed:
+            raise AssertionError(f"{self._cutter.bytes_fed} bytes came: {self.ledger}")
+        self.ledger.check()
+
+    def to_batches(self) -> Iterator[Any]:
+        """RecordBatches in `schema`: the 34 columns, then unknown ones as text."""
+        for decoded in self.decoded():
+            self.rejects += decoded.rejects
+            yield plain(decoded.batch)
+
+    def __arrow_c_stream__(self, requested_schema: object = None) -> object:
+        reader = pa.RecordBatchReader.from_batches(self.schema, self.to_batches())
+        return reader.__arrow_c_stream__(requested_schema)
+
+    def _blocks(self) -> Iterator[Block]:
+        yield from self._first
+        for chunk in self._chunks:
+            yield from self._cutter.feed(chunk)
+        yield from self._cutter.finish()
+
+    def _entered(self, decoded: Decoded) -> Decoded:
+        before = self.ledger.records
+        self.ledger.add(decoded.ledger)
+        if not decoded.rejects:
+            return decoded
+        rejects = (reject._replace(record=reject.record + before) for reject in decoded.rejects)
+        return decoded._replace(rejects=tuple(rejects))
+
+
+def read_csv(chunks: Iterable[bytes], *, time_zone: str, delimiter: bytes | None = None) -> Report:
+    """
+    Read a report that arrives as chunks of bytes: a file opened in binary mode, an HTTP body.
+
+    Parameters
+    ----------
+    chunks
+        Of any size, cut anywhere.
+    time_zone
+        TZ database name of the zone in which the report prints its times: the request's.
+    delimiter
+        One byte; recognised from the header line where it is not given.
+
+    Raises
+    ------
+    HeaderError
+        If the header line is not there, or not one of this report.
+    zoneinfo.ZoneInfoNotFoundError
+        If there is no such zone.
+    """
+    return Report(chunks, time_zone=time_zone, delimiter=delimiter)
+
+
+def load(
+    report: Report,
+    layout: Layout,
+    account_id: str | None,
+    *,
+    neighbours: Neighbours,
+    window: Window | None = None,
+    progress: Callable[[int, int], None] | None = None,
+    judge: Callable[[Decoded], None] | None = None,
+) -> DataFileWriter:
+    """
+    Read a report to its end into a data file that is ready to be committed.
+
+    Parameters
+    ----------
+    neighbours
+        Calls they hold are left out and counted as duplicates.
+    window
+        Rows outside it are kept and counted.
+    progress
+        Called with the bytes and rows so far.
+    judge
+        Sees each block before it is written and raises to refuse the body.
+    """
+    writer = DataFileWriter(layout, account_id, report.decoder.schema)
+    try:
+        for decoded in report.decoded():
+            if judge is not None:
+                judge(decoded)
+            batch = neighbours.without_known(decoded.batch)
+            duplicates = decoded.batch.num_rows - batch.num_rows
+            report.ledger.duplicates += duplicates
+            report.ledger.rows -= duplicates
+            report.ledger.outside_window += _outside(batch, window)
+            writer.write(batch)
+            writer.reject(decoded.rejects)
+            if progress is not None:
+                progress(report.bytes_read, report.ledger.rows)
+    except BaseException:
+        writer.discard()
+        raise
+    return writer
+
+
+def _outside(batch: Any, window: Window | None) -> int:
+    if window is None or not batch.num_rows:
+        return 0
+    times = batch.column("enqueue_time")
+    bounds = [pa.scalar(bound, times.type) for bound in window]
+    inside = pc.and_(pc.greater_equal(times, bounds[0]), pc.less(times, bounds[1]))
+    return int(pc.sum(pc.invert(inside)).as_py() or 0)
