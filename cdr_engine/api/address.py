@@ -1,0 +1,68 @@
+"""Where the service is: the rules of `--base-url`."""
+
+from __future__ import annotations
+
+from ipaddress import ip_address
+from typing import NamedTuple
+from urllib.parse import SplitResult, quote, urlsplit
+
+from cdr_engine.errors import ConfigError
+
+__all__ = ["Address"]
+
+
+class Address(NamedTuple):
+    """BASE_URL of the vendor's page, taken apart."""
+
+    base_url: str
+    """Without a trailing `/` or `/api`; accounts are at `{base_url}/api/v1/admin/accounts`."""
+    peer: str
+    """`host:port`, for messages."""
+
+    @classmethod
+    def parse(cls, base_url: str) -> Address:
+        """
+        Check and normalize a base URL.
+
+        Parameters
+        ----------
+        base_url : str
+            Such as `https://ringcx.ringcentral.com/voice`; a trailing `/` or `/api` is forgiven.
+
+        Raises
+        ------
+        ConfigError
+            If it is no http(s) address, carries a user, query or fragment, or would send the
+            token in plain http to another machine.
+        """
+        try:
+            parts = urlsplit(base_url.strip())
+            host, port = parts.hostname, parts.port
+        except ValueError:
+            raise ConfigError("base_url is not an address: give https://HOST/voice") from None
+        if parts.scheme not in {"http", "https"} or not host:
+            raise ConfigError("base_url is not an http(s) address: give https://HOST/voice")
+        if "@" in parts.netloc or parts.query or parts.fragment:
+            raise ConfigError("base_url carries a user, a query or a fragment: give the bare path")
+        if parts.scheme == "http" and not is_loopback(host):
+            raise ConfigError("base_url would send the token in the clear: use https")
+        peer_host = f"[{host}]" if ":" in host else host
+        port = port or (443 if parts.scheme == "https" else 80)
+        return cls(f"{parts.scheme}://{parts.netloc}{bare_path(parts)}", f"{peer_host}:{port}")
+
+    def admin(self, *segments: str) -> str:
+        """URL below `/api/v1/admin`, each segment percent-encoded."""
+        return "/".join([self.base_url, "api/v1/admin", *(quote(s, safe="") for s in segments)])
+
+
+def bare_path(parts: SplitResult) -> str:
+    """Path without a trailing slash, and without a trailing `/api`."""
+    return parts.path.rstrip("/").removesuffix("/api").rstrip("/")
+
+
+def is_loopback(host: str) -> bool:
+    """Whether the name can only mean this machine: `localhost`, 127.0.0.0/8 or ::1."""
+    try:
+        return host == "localhost" or ip_address(host).is_loopback
+    except ValueError:
+        return False
