@@ -2,6 +2,30 @@
 
 from __future__ import annotations
 
+from cdr_engine.analysis import OpenDataset, open_dataset, status, verify
+from cdr_engine.errors import CdrError
+from cdr_engine.export import ExportObserver, ExportSummary, export
+from cdr_engine.ingest import IngestSummary, ingest
+from cdr_engine.ledger import Ledger, Reject
+from cdr_engine.pipeline import Observer, Report, read_csv
+
 __version__ = "0.1.0"
 
-__all__ = ["__version__"]
+__all__ = [
+    "CdrError",
+    "ExportObserver",
+    "ExportSummary",
+    "IngestSummary",
+    "Ledger",
+    "Observer",
+    "OpenDataset",
+    "Reject",
+    "Report",
+    "__version__",
+    "export",
+    "ingest",
+    "open_dataset",
+    "read_csv",
+    "status",
+    "verify",
+]

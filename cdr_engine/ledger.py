@@ -10,7 +10,10 @@ Two sums hold for every input whatsoever; `Ledger.check` is called in every run:
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 __all__ = ["RAW_LIMIT", "Ledger", "Reject"]
 
@@ -62,6 +65,14 @@ class Ledger:
         """Add the counts of a part of the body."""
         for field in fields(self):
             setattr(self, field.name, getattr(self, field.name) + getattr(other, field.name))
+
+    @classmethod
+    def total(cls, ledgers: Iterable[Ledger]) -> Ledger:
+        """Sum of the ledgers of several bodies, or of the parts of one."""
+        total = cls()
+        for ledger in ledgers:
+            total.add(ledger)
+        return total
 
     def check(self) -> None:
         """

@@ -9,25 +9,27 @@ back in their order. What is under way at once is bounded, so memory does not gr
 
 from __future__ import annotations
 
+import time
 from collections import deque
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import TYPE_CHECKING, Any
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from cdr_engine.blocks import BLOCK_BYTES, Block, BlockCutter
 from cdr_engine.columns import Decoded, Decoder, calls_schema, plain
-from cdr_engine.dataset import DataFileWriter
+from cdr_engine.dataset import DataFileWriter, Footer, Neighbours
 from cdr_engine.ledger import Ledger, Reject
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
-    from cdr_engine.dataset import Layout, Neighbours
+    from cdr_engine.dataset import DataFile, Layout
     from cdr_engine.windows import Window
 
-__all__ = ["Report", "load", "read_csv"]
+__all__ = ["Body", "Observer", "Origin", "Report", "load", "read_csv"]
 
 DECODERS = 2
 """Threads that decode; Arrow works outside the interpreter's lock."""
@@ -135,54 +137,106 @@ def read_csv(chunks: Iterable[bytes], *, time_zone: str, delimiter: bytes | None
     return Report(chunks, time_zone=time_zone, delimiter=delimiter)
 
 
+class Body(Protocol):
+    """A body that is read once; what follows its chunks is known when they are exhausted."""
+
+    def __iter__(self) -> Iterator[bytes]: ...
+
+    @property
+    def sha256(self) -> str:
+        """Of the decoded body, as hexadecimal digits."""
+        ...
+
+    @property
+    def proof(self) -> str:
+        """What shows that the body was complete."""
+        ...
+
+
+class Origin(NamedTuple):
+    """Where a body comes from, as its data file will say."""
+
+    source: Literal["report", "file"]
+    account_id: str | None
+    time_zone: str
+    window: Window | None = None
+    request: Mapping[str, Any] = MappingProxyType({})
+
+
+class Observer:
+    """Hears of progress; the base hears nothing."""
+
+    def advanced(self, body_bytes: int, rows: int) -> None:
+        """Told again and again: bytes and rows of the current body so far."""
+
+    def committed(self, file: DataFile) -> None:
+        """Told when a data file is part of the dataset."""
+
+
 def load(
-    report: Report,
+    body: Body,
     layout: Layout,
-    account_id: str | None,
+    origin: Origin,
     *,
-    neighbours: Neighbours,
-    window: Window | None = None,
-    progress: Callable[[int, int], None] | None = None,
+    held: Iterable[DataFile],
+    observer: Observer,
     judge: Callable[[Decoded], None] | None = None,
-) -> DataFileWriter:
+) -> DataFile:
     """
-    Read a report to its end into a data file that is ready to be committed.
+    Read a body to its end and commit it as one data file, or nothing.
 
     Parameters
     ----------
-    neighbours
-        Calls they hold are left out and counted as duplicates.
-    window
-        Rows outside it are kept and counted.
-    progress
-        Called with the bytes and rows so far.
+    held
+        Other files of the account: calls they hold are left out and counted as duplicates.
     judge
         Sees each block before it is written and raises to refuse the body.
+
+    Raises
+    ------
+    HeaderError
+        If the header line is not there, or not one of this report.
+    CommitError
+        If the disk refuses.
     """
-    writer = DataFileWriter(layout, account_id, report.decoder.schema)
-    try:
+    started = time.monotonic()
+    report = Report(body, time_zone=origin.time_zone)
+    neighbours = Neighbours(held)
+    ledger = report.ledger
+    with DataFileWriter(layout, origin.account_id, report.decoder.schema) as writer:
         for decoded in report.decoded():
             if judge is not None:
                 judge(decoded)
             batch = neighbours.without_known(decoded.batch)
-            duplicates = decoded.batch.num_rows - batch.num_rows
-            report.ledger.duplicates += duplicates
-            report.ledger.rows -= duplicates
-            report.ledger.outside_window += _outside(batch, window)
+            ledger.duplicates += decoded.batch.num_rows - batch.num_rows
+            ledger.rows -= decoded.batch.num_rows - batch.num_rows
+            ledger.outside_window += _outside(batch, origin.window)
             writer.write(batch)
             writer.reject(decoded.rejects)
-            if progress is not None:
-                progress(report.bytes_read, report.ledger.rows)
-    except BaseException:
-        writer.discard()
-        raise
-    return writer
+            observer.advanced(report.bytes_read, ledger.rows)
+        footer = Footer(
+            source=origin.source,
+            account_id=origin.account_id,
+            time_zone=origin.time_zone,
+            sha256=body.sha256,
+            ledger=ledger,
+            window_start=origin.window and origin.window.start,
+            window_end=origin.window and origin.window.end,
+            request=dict(origin.request),
+            proof=body.proof,
+            missing_columns=report.decoder.missing,
+            unknown_columns=report.decoder.unknown,
+            seconds=time.monotonic() - started,
+        )
+        file = writer.commit(footer)
+    observer.committed(file)
+    return file
 
 
 def _outside(batch: Any, window: Window | None) -> int:
     if window is None or not batch.num_rows:
         return 0
     times = batch.column("enqueue_time")
-    bounds = [pa.scalar(bound, times.type) for bound in window]
-    inside = pc.and_(pc.greater_equal(times, bounds[0]), pc.less(times, bounds[1]))
+    start, end = (pa.scalar(bound, times.type) for bound in window)
+    inside = pc.and_(pc.greater_equal(times, start), pc.less(times, end))
     return int(pc.sum(pc.invert(inside)).as_py() or 0)

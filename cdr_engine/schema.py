@@ -36,7 +36,12 @@ class Column(NamedTuple):
 COLUMNS: tuple[Column, ...] = (
     Column("cloud_profile_id", "int64", "cloud profile that routed the call"),
     Column("profile_name", "text", "name of that profile at the time"),
-    Column("uii", "uii", "id of the call; its first 14 digits are the start in US Eastern", is_distinctive=True),
+    Column(
+        "uii",
+        "uii",
+        "id of the call; its first 14 digits are the start in US Eastern",
+        is_distinctive=True,
+    ),
     Column("ani", "text", "caller's number", is_distinctive=True),
     Column("dnis", "text", "number dialled"),
     Column("outbound_externid", "text", "external id of an outbound call", is_distinctive=True),

@@ -42,7 +42,7 @@ class AccountCoverage(NamedTuple):
     @property
     def ledger(self) -> Ledger:
         """Sum of the ledgers."""
-        return _sum(self.files)
+        return Ledger.total(file.footer.ledger for file in self.files)
 
     @property
     def size(self) -> int:
@@ -63,7 +63,7 @@ class Coverage(NamedTuple):
     @property
     def ledger(self) -> Ledger:
         """Sum of all ledgers."""
-        return _sum(self.files)
+        return Ledger.total(file.footer.ledger for file in self.files)
 
     @property
     def time_zones(self) -> list[str]:
@@ -109,10 +109,3 @@ def coverage(layout: Layout) -> Coverage:
 def _footers(paths: list[Path]) -> Iterable[DataFile]:
     with ThreadPoolExecutor(4) as pool:
         yield from pool.map(read_footer, paths)
-
-
-def _sum(files: Iterable[DataFile]) -> Ledger:
-    total = Ledger()
-    for file in files:
-        total.add(file.footer.ledger)
-    return total

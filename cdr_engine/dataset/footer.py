@@ -33,7 +33,7 @@ class Footer(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     sha256: str
     """Of the decoded body, as hexadecimal digits."""
     ledger: Ledger
-    committed_at: datetime
+    committed_at: datetime | None = None
     window_start: datetime | None = None
     window_end: datetime | None = None
     request: dict[str, Any] = {}

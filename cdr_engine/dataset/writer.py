@@ -13,6 +13,7 @@ from __future__ import annotations
 import os
 import secrets
 from datetime import UTC, datetime
+from importlib.metadata import version
 from typing import TYPE_CHECKING, Any, Self
 
 import msgspec
@@ -129,7 +130,7 @@ class DataFileWriter:
 
     def commit(self, footer: Footer) -> DataFile:
         """
-        Make the file part of the dataset; it has the span of its rows and the time added.
+        Make the file part of the dataset; span of the rows, time and versions are added.
 
         Raises
         ------
@@ -138,7 +139,11 @@ class DataFileWriter:
         """
         first, last = self._span
         footer = msgspec.structs.replace(
-            footer, first_enqueued=first, last_enqueued=last, committed_at=datetime.now(UTC)
+            footer,
+            first_enqueued=first,
+            last_enqueued=last,
+            committed_at=datetime.now(UTC),
+            versions={name: version(name) for name in ("cdr-engine", "pyarrow")},
         )
         place = self._layout.place(footer.account_id, footer.name)
         try:
@@ -213,7 +218,7 @@ class DataFileWriter:
             raise OSError(None, str(error)) from error
         rows = pq.read_metadata(self._calls).num_rows
         names = pq.read_schema(self._calls).names
-        if found != footer or rows != footer.ledger.rows or names != self._schema.names:
+        if found.encode() != footer.encode() or rows != footer.ledger.rows or names != self._schema.names:
             raise OSError(None, f"read back another file than was written ({rows} rows)")
 
     def _widen_span(self, times: Any) -> None:

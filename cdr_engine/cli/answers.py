@@ -1,0 +1,130 @@
+"""Commands that read a dataset."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+from cyclopts import Parameter
+
+from cdr_engine.cli.common import Common, amount, emit, errors, output
+
+__all__ = ["query", "status", "verify", "views"]
+
+_COMMON = Common()
+
+
+def status(*, common: Common = _COMMON) -> int:
+    """Show what the dataset covers: accounts, days, gaps, rows, rejects, sizes."""
+    from cdr_engine.analysis import status as read_status
+    from cdr_engine.cli.tables import calendar_strip, coverage_table
+
+    coverage = read_status(common.settings().dataset_path)
+    if common.json:
+        emit(
+            [
+                {
+                    "account_id": account.account_id,
+                    "files": len(account.files),
+                    "size": account.size,
+                    "ledger": account.ledger,
+                    "windows": account.windows,
+                    "gaps": account.gaps,
+                }
+                for account in coverage.accounts
+            ]
+        )
+        return 0
+    console = output()
+    if not coverage.accounts:
+        errors().print("the dataset is empty")
+        return 0
+    zone = coverage.time_zones[0]
+    console.print(coverage_table(coverage.accounts))
+    for account in coverage.accounts:
+        if account.windows:
+            console.print(f"\naccount {account.account_id}, days of {zone}")
+            console.print(calendar_strip(account, zone))
+        for gap in account.gaps:
+            console.print(f"gap: {gap}")
+    return 0
+
+
+def verify(*, common: Common = _COMMON) -> int:
+    """Check every page, footer and ledger of the dataset; exit 6 if something is damaged."""
+    from cdr_engine.analysis import status as read_status
+    from cdr_engine.analysis import verify as verify_dataset
+    from cdr_engine.errors import DamagedDataset
+
+    path = common.settings().dataset_path
+    findings = list(verify_dataset(path))
+    if common.json:
+        emit([{"path": str(finding.path), "problem": finding.problem} for finding in findings])
+    else:
+        for finding in findings:
+            output().print(f"{finding.path}: {finding.problem}", soft_wrap=True)
+    if findings:
+        raise DamagedDataset(
+            f"{len(findings)} files of {path} are damaged: remove them and export again"
+        )
+    if not common.json:
+        files = read_status(path).files
+        output().print(f"{amount(len(files))} data files, every page and ledger as it was written")
+    return 0
+
+
+def views(*, common: Common = _COMMON) -> int:
+    """List the views: what one row of each is, and how it is worked out."""
+    from cdr_engine.cli.tables import listing
+    from cdr_engine.views import catalogue
+
+    public = [view for view in catalogue() if view.is_public]
+    if common.json:
+        names = ("name", "grain", "formula", "source", "caveat")
+        emit([{name: getattr(view, name) for name in names} for view in public])
+        return 0
+    table = listing("view", "grain", "formula")
+    for view in public:
+        table.add_row(view.name, view.grain, view.formula)
+    output().print(table)
+    return 0
+
+
+def query(
+    text: str,
+    *,
+    format: str | None = None,  # noqa: A002
+    output_file: Annotated[Path | None, Parameter(name=["--output", "-o"])] = None,
+    time_zone: str | None = None,
+    limit: int | None = None,
+    common: Common = _COMMON,
+) -> int:
+    """
+    Answer a question: the name of a view, or one SQL statement that reads.
+
+    Parameters
+    ----------
+    text
+        A view of `cdr views`, or SQL over the views and over calls, stg_calls and stg_attempts.
+    format
+        table, csv, json, jsonl, parquet or arrow; by default as the output file is called.
+    output_file
+        File to write; standard output without it.
+    time_zone
+        Zone of local days and hours; by default the reports' own.
+    limit
+        Most rows; by default all, or of a table as many as a screen shows.
+    """
+    from cdr_engine.analysis import open_dataset
+    from cdr_engine.views import write, write_file
+
+    kind = format or ("json" if common.json else None)
+    with open_dataset(common.settings().dataset_path, time_zone=time_zone) as dataset:
+        answer = dataset.sql(text)
+        if output_file is not None:
+            write_file(answer, output_file, format=kind, limit=limit)
+        else:
+            write(answer, sys.stdout.buffer, format=kind or "table", limit=limit)
+            sys.stdout.buffer.flush()
+    return 0

@@ -1,0 +1,119 @@
+"""What the commands share: their common flags, and how they speak."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass
+from functools import cache
+from typing import TYPE_CHECKING, Annotated, Any
+
+import msgspec
+from cyclopts import Parameter
+
+from cdr_engine.errors import ConfigError
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from cdr_engine.api import ReportService
+    from cdr_engine.settings import Settings
+
+__all__ = ["Common", "Connection", "amount", "emit", "errors", "open_service", "output", "size"]
+
+
+PIPE_WIDTH = 160
+"""Characters of a line where no terminal sets a width."""
+
+
+@Parameter(name="*")
+@dataclass(frozen=True, kw_only=True)
+class Common:
+    """Flags of every command that works on a dataset."""
+
+    dataset: str | None = None
+    """The folder; CDR_DATASET, default ./cdr-dataset."""
+    json: Annotated[bool, Parameter(negative="")] = False
+    """Print one JSON document instead of tables."""
+
+    def settings(self, **flags: Any) -> Settings:
+        """Lay these flags over environment, files and defaults."""
+        from cdr_engine.settings import load_settings
+
+        return load_settings({"dataset": self.dataset, **flags})
+
+
+@Parameter(name="*")
+@dataclass(frozen=True, kw_only=True)
+class Connection:
+    """Flags of every command that asks the service."""
+
+    base_url: str | None = None
+    """BASE_URL of the service, ending in /voice; CDR_BASE_URL."""
+    account: Annotated[tuple[str, ...] | None, Parameter(negative="")] = None
+    """Account id, repeatable; CDR_ACCOUNTS, default all."""
+    user_id: int | None = None
+    """User to ask for profiles with; CDR_USER_ID, looked up by default."""
+
+    def flags(self) -> dict[str, Any]:
+        """As settings name them."""
+        return {"base_url": self.base_url, "accounts": self.account, "user_id": self.user_id}
+
+
+def open_service(settings: Settings) -> ReportService:
+    """
+    Connect with the token of the environment.
+
+    Raises
+    ------
+    ConfigError
+        If there is none.
+    """
+    import os
+
+    from cdr_engine.api import ApiToken, ReportService, StaticToken, TokenSource
+    from cdr_engine.settings import Secrets
+
+    secrets = Secrets.from_environment(os.environ)
+    token: TokenSource
+    if secrets.engage_token:
+        token = StaticToken(secrets.engage_token)
+    elif secrets.api_token:
+        token = ApiToken(secrets.api_token)
+    else:
+        raise ConfigError("no token: set CDR_ENGAGE_TOKEN, or CDR_API_TOKEN for a permanent one")
+    return ReportService(settings.base_url, token)
+
+
+@cache
+def output() -> Console:
+    """Standard output: data."""
+    from rich.console import Console
+
+    return Console(highlight=False, width=None if sys.stdout.isatty() else PIPE_WIDTH)
+
+
+@cache
+def errors() -> Console:
+    """Standard error: everything else."""
+    from rich.console import Console
+
+    return Console(stderr=True, highlight=False, width=None if sys.stderr.isatty() else PIPE_WIDTH)
+
+
+def emit(document: object) -> None:
+    """Print one JSON document on standard output."""
+    sys.stdout.write(msgspec.json.format(msgspec.json.encode(document), indent=2).decode() + "\n")
+
+
+def amount(number: float) -> str:
+    """A count with its thousands apart."""
+    return f"{number:,.0f}"
+
+
+def size(count: float) -> str:
+    """Bytes in the unit that fits."""
+    for unit in ("B", "kB", "MB", "GB"):
+        if count < 1000:
+            return f"{count:,.0f} {unit}" if unit == "B" else f"{count:,.1f} {unit}"
+        count /= 1000
+    return f"{count:,.1f} TB"

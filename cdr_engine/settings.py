@@ -1,0 +1,162 @@
+"""
+Settings: flag over environment over `./cdr.toml` over the user's `cdr.toml` over default.
+
+Secrets come from the environment only, never from a flag or a file that may be shared, and never
+appear in a repr.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import tomllib
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+from zoneinfo import ZoneInfo
+
+import msgspec
+
+from cdr_engine.errors import ConfigError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+__all__ = ["RateLimit", "Secrets", "Settings", "load_settings", "rate_limits"]
+
+FILE_NAME = "cdr.toml"
+POLITE = "3/60s,9/15min"
+"""Report calls the vendor allows on sister endpoints, per sub-account."""
+
+RATE = re.compile(r"([1-9][0-9]{0,5})/([1-9][0-9]{0,4})?(s|min|h)")
+UNITS = {"s": 1, "min": 60, "h": 3600}
+
+
+class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What a deployment sets once."""
+
+    dataset: str = "./cdr-dataset"
+    base_url: str = "https://ringcx.ringcentral.com/voice"
+    accounts: tuple[str, ...] = ()
+    """Empty for all that the token has access to."""
+    user_id: int | None = None
+    """None to look it up."""
+    time_zone: str | None = None
+    """Of reports: UTC where nothing is said; of archived files it has to be known."""
+    window: str = "auto"
+    rate_limit: str = POLITE
+
+    @property
+    def dataset_path(self) -> Path:
+        """The dataset folder, with ~ resolved."""
+        return Path(self.dataset).expanduser()
+
+
+class Secrets(msgspec.Struct, frozen=True, kw_only=True):
+    """Tokens from the environment."""
+
+    engage_token: str | None = None
+    api_token: str | None = None
+
+    def __repr__(self) -> str:
+        known = [name for name in self.__struct_fields__ if getattr(self, name)]
+        return f"Secrets({', '.join(f'{name}=…' for name in known)})"
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str]) -> Secrets:
+        """Read CDR_ENGAGE_TOKEN and CDR_API_TOKEN."""
+        return cls(
+            engage_token=environment.get("CDR_ENGAGE_TOKEN") or None,
+            api_token=environment.get("CDR_API_TOKEN") or None,
+        )
+
+
+class RateLimit(NamedTuple):
+    """So many report calls in so many seconds."""
+
+    calls: int
+    period_s: int
+
+
+def rate_limits(text: str) -> tuple[RateLimit, ...]:
+    """
+    Read limits such as `3/60s,9/15min`; `off` is none.
+
+    Raises
+    ------
+    ConfigError
+        If it is neither.
+    """
+    if text.strip() == "off":
+        return ()
+    limits = []
+    for part in text.split(","):
+        found = RATE.fullmatch(part.strip())
+        if found is None:
+            raise ConfigError(f"rate limit {text!r}: write 3/60s,9/15min or off")
+        limits.append(RateLimit(int(found[1]), int(found[2] or 1) * UNITS[found[3]]))
+    return tuple(limits)
+
+
+def load_settings(
+    flags: Mapping[str, Any],
+    *,
+    environment: Mapping[str, str] | None = None,
+    folder: Path | None = None,
+) -> Settings:
+    """
+    Lay the sources over each other; a flag that is None was not given.
+
+    Raises
+    ------
+    ConfigError
+        If a file is not TOML, or a value does not fit; the message names where it stands.
+    """
+    environment = os.environ if environment is None else environment
+    values: dict[str, Any] = {}
+    for path in (_user_file(environment), (folder or Path()) / FILE_NAME):
+        if path.is_file():
+            values |= _checked(_read(path), str(path))
+    values |= _checked(_from_environment(environment), "the environment")
+    given = {name: value for name, value in flags.items() if value is not None}
+    values |= _checked(given, "the command line")
+    settings = msgspec.convert(values, Settings, strict=False)
+    rate_limits(settings.rate_limit)
+    return settings
+
+
+def _user_file(environment: Mapping[str, str]) -> Path:
+    home = environment.get("XDG_CONFIG_HOME") or str(Path("~/.config").expanduser())
+    return Path(home) / "cdr" / FILE_NAME
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text("utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as error:
+        raise ConfigError(f"{path} cannot be read: {error}") from error
+
+
+def _from_environment(environment: Mapping[str, str]) -> dict[str, Any]:
+    values: dict[str, Any] = {}
+    for name in Settings.__struct_fields__:
+        text = environment.get(f"CDR_{name.upper()}")
+        if text:
+            values[name] = text.replace(",", " ").split() if name == "accounts" else text
+    return values
+
+
+def _checked(values: dict[str, Any], source: str) -> dict[str, Any]:
+    try:
+        msgspec.convert(values, Settings, strict=False)
+    except msgspec.ValidationError as error:
+        raise ConfigError(f"settings from {source}: {error}") from error
+    zone = values.get("time_zone")
+    if zone is not None:
+        try:
+            ZoneInfo(zone)
+        except (KeyError, ValueError, OSError) as error:
+            raise ConfigError(
+                f"settings from {source}: time_zone {zone!r} is no name of the TZ database; "
+                "write one like US/Arizona"
+            ) from error
+    return values

@@ -1,0 +1,175 @@
+"""
+A dataset opened for reading: base relations, macros, views, and then the door is closed.
+
+Plan. DuckDB runs in memory; the data stays in the Parquet files.
+
+- The base relations read a glob, so files that are committed later are seen by the next query.
+  Their columns are pinned by name (`schema=`): a file without a column gives NULL, and no query
+  opens all files to agree on types first, as `union_by_name` would. Columns beyond the known ones
+  are found once, here, in the files' footers (about 0.1 ms a file).
+- The account comes from the path, as text. DuckDB does not combine `schema=` with its own
+  hive partitioning, so it is cut out of the file's name; a filter on it still skips files.
+- SQL of users runs here. So reach is limited to the dataset's folder, and then the configuration
+  is locked: in this order, because each step forbids the one before.
+"""
+
+from __future__ import annotations
+
+import re
+import secrets
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from cdr_engine.errors import DatasetError, UsageError, ViewError
+from cdr_engine.schema import COLUMNS, Kind
+from cdr_engine.views.catalogue import catalogue, macros
+
+if TYPE_CHECKING:
+    from duckdb import DuckDBPyConnection
+
+__all__ = ["connect"]
+
+SQL_TYPES: dict[Kind, str] = {
+    "uii": "VARCHAR",
+    "text": "VARCHAR",
+    "int32": "INTEGER",
+    "int64": "BIGINT",
+    "instant": "TIMESTAMP WITH TIME ZONE",
+    "flag": "BOOLEAN",
+}
+
+CALLS: dict[str, str] = {column.name: SQL_TYPES[column.kind] for column in COLUMNS}
+
+REJECTS: dict[str, str] = {
+    "record": "BIGINT",
+    "byte_offset": "BIGINT",
+    "column": "VARCHAR",
+    "reason": "VARCHAR",
+    "raw": "BLOB",
+}
+
+ACCOUNT = "account_id"
+NO_ACCOUNT = "__HIVE_DEFAULT_PARTITION__"
+
+
+def connect(dataset: Path, *, time_zone: str = "UTC") -> DuckDBPyConnection:
+    """
+    Open a dataset: an in-memory DuckDB connection with `calls`, `rejects` and all views.
+
+    Parameters
+    ----------
+    dataset
+        The folder. Files committed later are seen, except that a dataset without any call, or
+        without any reject, has to be opened again to see its first.
+    time_zone
+        The report zone: local days and the text of instants follow it, through DST.
+
+    Raises
+    ------
+    DatasetError
+        There is no such folder.
+    UsageError
+        There is no such time zone.
+    ViewError
+        DuckDB cannot read the files' footers.
+    """
+    import duckdb
+
+    if not dataset.is_dir():
+        raise DatasetError(f"no dataset at {dataset}: there is no such folder")
+    root = dataset.resolve()
+    con = duckdb.connect(":memory:")
+    try:
+        _configure(con, time_zone)
+        _create_base(con, root, "calls", CALLS)
+        _create_base(con, root, "rejects", REJECTS)
+        _create_views(con)
+        _lock(con, root)
+    except duckdb.Error as error:
+        con.close()
+        raise ViewError(f"cannot open {dataset}: {str(error).splitlines()[0]}") from error
+    except UsageError:
+        con.close()
+        raise
+    return con
+
+
+def _configure(con: DuckDBPyConnection, time_zone: str) -> None:
+    """Set what holds for every cursor of the connection."""
+    import duckdb
+
+    try:
+        con.execute(f"set global TimeZone = {_text(time_zone)}")
+    except duckdb.Error as error:
+        raise UsageError(f"there is no time zone {time_zone!r}") from error
+    spill = Path(tempfile.gettempdir()) / f"cdr-views-{secrets.token_hex(8)}"
+    con.execute(f"set global temp_directory = {_text(str(spill))}")
+    con.execute("set global temp_file_encryption = true")
+    con.execute("set global python_enable_replacements = false")
+
+
+def _create_base(con: DuckDBPyConnection, root: Path, name: str, columns: dict[str, str]) -> None:
+    """Create the relation over one folder of data files: its known columns, then others found."""
+    glob = f"{_escape(str(root))}/{name}/{ACCOUNT}=*/*.parquet"
+    if not any(root.glob(f"{name}/{ACCOUNT}=*/*.parquet")):
+        shape = ", ".join(f"null::{kind} as {_name(column)}" for column, kind in columns.items())
+        con.execute(f"create view {name} as select null::VARCHAR as {ACCOUNT}, {shape} limit 0")
+        return
+    columns = columns | _other_columns(con, glob, columns)
+    pins = ", ".join(
+        f"{_text(column)}: {{name: {_text(column)}, type: {_text(kind)}, default_value: null}}"
+        for column, kind in columns.items()
+    )
+    account = f"url_decode(regexp_extract(cdr_path, '{ACCOUNT}=([^/\\\\]*)[/\\\\][^/\\\\]*$', 1))"
+    con.execute(
+        f"create view {name} as "  # noqa: S608  # every part is quoted or ours
+        f"select nullif({account}, '{NO_ACCOUNT}') as {ACCOUNT}, * exclude (cdr_path) "
+        f"from read_parquet({_text(glob)}, schema = map {{{pins}}}, filename = 'cdr_path', explicit_cardinality = 100000000)"
+    )
+
+
+def _other_columns(con: DuckDBPyConnection, glob: str, known: dict[str, str]) -> dict[str, str]:
+    """Columns that some files have beyond the known ones, by name; text where types differ."""
+    rows = con.execute(
+        "select min(name), list(distinct duckdb_type) "  # noqa: S608  # the glob is quoted
+        f"from parquet_schema({_text(glob)}) where num_children is null "
+        "group by lower(name) order by lower(name)"
+    ).fetchall()
+    taken = {*known, ACCOUNT, "cdr_path"}
+    return {
+        name: kinds[0] if len(kinds) == 1 else "VARCHAR"
+        for name, kinds in rows
+        if name.lower() not in taken
+    }
+
+
+def _create_views(con: DuckDBPyConnection) -> None:
+    """Create macros and views, each with its notes as comment."""
+    con.execute(macros())
+    for view in catalogue():
+        con.execute(f"create view {_name(view.name)} as {view.sql}")
+        con.execute(f"comment on view {_name(view.name)} is {_text(view.comment)}")
+
+
+def _lock(con: DuckDBPyConnection, root: Path) -> None:
+    """Limit reach to the dataset. Globs are compared as written, so their form is allowed too."""
+    reach = ", ".join(_text(path) for path in sorted({str(root), _escape(str(root))}))
+    con.execute(f"set global allowed_directories = [{reach}]")
+    con.execute("set global enable_external_access = false")
+    con.execute("set global lock_configuration = true")
+
+
+def _escape(path: str) -> str:
+    """A path as a glob that matches only itself."""
+    return re.sub(r"([\[*?])", r"[\1]", path)
+
+
+def _text(value: str) -> str:
+    """A SQL string literal."""
+    return "'" + value.replace("'", "''") + "'"
+
+
+def _name(value: str) -> str:
+    """A SQL identifier."""
+    return '"' + value.replace('"', '""') + '"'

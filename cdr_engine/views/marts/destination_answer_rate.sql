@@ -1,0 +1,35 @@
+-- grain: one row per account and destination
+-- formula: answer_rate = answered attempts / attempts, with its 95 % Wilson interval; line_reached_rate counts busy and no answer too
+-- source: stg_attempts
+-- caveat: destinations that are tried second get the calls that others did not take
+
+with attempts as (
+    select * from stg_attempts
+),
+
+counted as (
+    select
+        account_id,
+        destination_id,
+        latest_name(destination_name, started_at) as destination_name,
+        count(*) as n_attempts,
+        count(*) filter (is_answered) as n_answered,
+        count(*) filter (is_line_reached) as n_line_reached,
+        avg(ring_s) filter (is_answered) as mean_answered_ring_s
+    from attempts
+    group by account_id, destination_id
+),
+
+rated as (
+    select
+        *,
+        n_answered / n_attempts as answer_rate,
+        wilson_low(n_answered, n_attempts) as rate_low,
+        wilson_high(n_answered, n_attempts) as rate_high,
+        n_line_reached / n_attempts as line_reached_rate,
+        wilson_low(n_line_reached, n_attempts) as line_reached_rate_low,
+        wilson_high(n_line_reached, n_attempts) as line_reached_rate_high
+    from counted
+)
+
+select * from rated

@@ -1,0 +1,138 @@
+"""
+Questions to an open dataset: the name of a view, or SQL that only reads.
+
+DuckDB's own parser says what a text is. That is not quite enough: the text of an EXPLAIN counts
+as EXPLAIN whatever it explains, and DuckDB 2 takes COPY inside WITH, which would write files into
+the dataset, the one folder that is open to it. So the words that write are refused wherever they
+stand unquoted.
+"""
+
+from __future__ import annotations
+
+import re
+from difflib import get_close_matches
+from typing import TYPE_CHECKING, Any
+
+from cdr_engine.errors import ViewError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    import pyarrow as pa
+    from duckdb import DuckDBPyConnection
+
+__all__ = ["query"]
+
+READS = {("SELECT",), ("EXPLAIN",), ("MULTI",), ("CREATE", "SELECT")}
+"""Kinds of statement that read. PIVOT is the last two: MULTI in DuckDB 2, a pair before."""
+
+WRITES = {
+    "attach",
+    "copy",
+    "create",
+    "delete",
+    "drop",
+    "export",
+    "import",
+    "insert",
+    "merge",
+    "update",
+}
+"""Words that a statement which reads has no use for, unless they are quoted."""
+
+
+def query(
+    con: DuckDBPyConnection,
+    text: str,
+    *,
+    parameters: Sequence[object] | Mapping[str, object] | None = None,
+) -> pa.RecordBatchReader:
+    """
+    Ask an open dataset, and get the answer as a stream of Arrow batches.
+
+    Parameters
+    ----------
+    con
+        From `connect`. Each query has a cursor of its own, so several answers may be open.
+    text
+        The name of a view or base relation, or one SQL statement that reads.
+    parameters
+        Values for `?` (a sequence) or `$name` (a mapping) in the SQL.
+
+    Returns
+    -------
+    pyarrow.RecordBatchReader
+        Instants carry the connection's time zone. The query runs while it is read.
+
+    Raises
+    ------
+    ViewError
+        There is no such view, the text is not one statement that reads, or DuckDB refuses it;
+        also while the answer is read.
+    """
+    import duckdb
+    import pyarrow as pa
+
+    sql = text.strip()
+    try:
+        sql = _select(con, sql) if re.fullmatch(r"\w+", sql) else _checked(con, sql)
+        relation = con.cursor().sql(sql, params=parameters)
+        answer = pa.RecordBatchReader.from_stream(relation)
+    except duckdb.Error as error:
+        raise ViewError(_one_line(error)) from error
+    return pa.RecordBatchReader.from_batches(answer.schema, _batches(answer))
+
+
+def _batches(answer: pa.RecordBatchReader) -> Iterator[pa.RecordBatch]:
+    """The same batches; an error on the way is a ViewError."""
+    import pyarrow as pa
+
+    try:
+        yield from answer
+    except (pa.ArrowException, OSError) as error:
+        raise ViewError(_one_line(error)) from error
+
+
+def _select(con: DuckDBPyConnection, name: str) -> str:
+    """SQL for all of one view, if there is one of this name."""
+    rows = (
+        con.cursor().execute("select view_name from duckdb_views() where not internal").fetchall()
+    )
+    names = sorted(row[0] for row in rows)
+    if name.lower() in names:
+        return f'from "{name.lower()}"'
+    near = get_close_matches(name.lower(), names, n=3) or names
+    raise ViewError(f"there is no view {name!r}; there is {', '.join(near)}")
+
+
+def _checked(con: DuckDBPyConnection, sql: str) -> str:
+    """The same SQL, if it is one statement that reads."""
+    import duckdb
+
+    statements = con.extract_statements(sql)
+    kinds = tuple(statement.type.name for statement in statements)
+    if not kinds:
+        raise ViewError("there is no SQL in the query")
+    if kinds in READS:
+        words = _words(sql, duckdb.tokenize(sql))
+        if not (found := sorted(WRITES.intersection(words))):
+            return sql
+        raise ViewError(f"a query only reads: {found[0].upper()} is refused; quote it if a name")
+    if len(kinds) > 1 and kinds != ("CREATE", "SELECT"):
+        raise ViewError(f"one statement at a time: the query has {len(kinds)}")
+    raise ViewError(f"a query only reads: {kinds[0]} is refused")
+
+
+def _words(sql: str, tokens: list[tuple[int, Any]]) -> Iterator[str]:
+    """The unquoted words of a statement, in lower case."""
+    encoded = sql.encode()
+    starts = [start for start, _ in tokens]
+    for start, end in zip(starts, [*starts[1:], len(encoded)], strict=True):
+        if match := re.match(r"[A-Za-z_]\w*", encoded[start:end].decode(errors="replace")):
+            yield match[0].lower()
+
+
+def _one_line(error: Exception) -> str:
+    """DuckDB's message: its first line, and long numbers, which may be a caller's, left out."""
+    line = (str(error).splitlines() or ["DuckDB gives no reason"])[0]
+    return re.sub(r"\d{7,}", "…", line)

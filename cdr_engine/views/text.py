@@ -1,0 +1,80 @@
+"""Arrow columns as text: instants in ISO 8601, and what CSV has no form for."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+import pyarrow as pa
+import pyarrow.compute as pc
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+__all__ = ["instants", "texts", "texts_schema"]
+
+ISO = "%Y-%m-%dT%H:%M:%S"
+OFFSET = "%Ez"
+
+
+def instants(batch: pa.RecordBatch) -> pa.RecordBatch:
+    """The same batch, its instants and local times as ISO 8601 text."""
+    return _replaced(batch, pa.types.is_timestamp, _iso)
+
+
+def texts(batch: pa.RecordBatch, schema: pa.Schema) -> pa.RecordBatch:
+    """The same batch as `schema`, from `texts_schema`, has it."""
+    batch = _replaced(instants(batch), _has_no_csv_form, _json)
+    return batch.cast(schema)
+
+
+def texts_schema(schema: pa.Schema) -> pa.Schema:
+    """The columns as CSV writes them: instants, bytes and nested values as text."""
+    return pa.schema(
+        pa.field(
+            field.name,
+            pa.string()
+            if pa.types.is_timestamp(field.type) or _has_no_csv_form(field.type)
+            else field.type,
+        )
+        for field in schema
+    )
+
+
+def _replaced(
+    batch: pa.RecordBatch,
+    is_meant: Callable[[pa.DataType], bool],
+    replace: Callable[[Any], Any],
+) -> pa.RecordBatch:
+    """The batch with some of its columns replaced, by type; names may repeat."""
+    arrays = [replace(array) if is_meant(array.type) else array for array in batch.columns]
+    return pa.RecordBatch.from_arrays(arrays, names=batch.schema.names)
+
+
+def _iso(array: Any) -> Any:
+    """Timestamps as text: whole seconds unless a value has parts of one."""
+    zone = array.type.tz
+    with suppress(pa.ArrowInvalid):
+        array = array.cast(pa.timestamp("s", zone))
+    return pc.strftime(array, format=ISO + OFFSET if zone else ISO)
+
+
+def _has_no_csv_form(kind: pa.DataType) -> bool:
+    """Tell types that the CSV writer does not take, or writes as raw bytes."""
+    return bool(
+        pa.types.is_nested(kind)
+        or pa.types.is_binary(kind)
+        or pa.types.is_interval(kind)
+        or pa.types.is_duration(kind)
+    )
+
+
+def _json(array: Any) -> Any:
+    """Values as JSON text, a text value without its quotes; bytes are base64."""
+    encode = msgspec.json.Encoder(decimal_format="number").encode
+    values = array.to_pylist()
+    return pa.array(
+        [None if value is None else encode(value).decode().strip('"') for value in values],
+        pa.string(),
+    )
