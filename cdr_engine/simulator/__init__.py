@@ -9,8 +9,9 @@ from __future__ import annotations
 
 from cdr_engine.simulator.faults import FAULTS
 from cdr_engine.simulator.history import ACCOUNT_IDS, CALLS_PER_DAY, History
+from cdr_engine.simulator.journal import SeenRequest
 from cdr_engine.simulator.rendering import COLUMN_NAMES
-from cdr_engine.simulator.server import TOKEN, SeenRequest, Simulator, serve
+from cdr_engine.simulator.server import TOKEN, Simulator, serve
 from cdr_engine.simulator.switches import PADDABLE, Switches
 
 __all__ = [

@@ -136,6 +136,8 @@ def spoil(name: str, parts: Iterator[bytes | memoryview]) -> Iterator[bytes | me
         yield header
         return
     rows = bytes(next(parts, b""))
+    if not rows.strip():
+        rows = b""
     line_end = b"\r\n" if rows.startswith(b"\r\n") else b"\n"
     middle = rows.rfind(line_end, 0, max(1, len(rows) // 2 + 1))
     if name in {"cut", "stall"}:
@@ -165,6 +167,10 @@ class FaultSchedule:
     """
 
     def __init__(self, text: str = "") -> None:
+        self.replace(text)
+
+    def replace(self, text: str) -> None:
+        """Forget what is left of the schedule and begin another."""
         parts = [part.strip() for part in text.split(",") if part.strip()]
         self._queue = chain.from_iterable([_repeated(part) for part in parts])
 

@@ -23,7 +23,7 @@ import numpy as np
 from cdr_engine.simulator.arrivals import Ints, day_arrivals
 from cdr_engine.simulator.bounded import Bounded
 from cdr_engine.simulator.centre import Account, build_account
-from cdr_engine.simulator.outcomes import RESULTS, Calls, draw_callers, draw_outcomes
+from cdr_engine.simulator.outcomes import CALL, RESULTS, Calls, draw_callers, draw_outcomes
 from cdr_engine.simulator.records import truth_records
 from cdr_engine.simulator.zones import DAY_S, epoch_seconds
 
@@ -41,6 +41,9 @@ CACHE_BYTES = 128 * 2**20
 _AGAIN_AFTER_ABANDON, _AGAIN_AFTER_TALK = 0.4, 0.06
 _AGAIN_MEAN_S = (400.0, 5000.0)
 _SERIALS_A_DAY = 10**9
+
+_OPAQUE = np.dtype((np.void, CALL.itemsize))
+"""A call without fields: numpy copies these ten times as fast."""
 
 
 class History:
@@ -135,11 +138,10 @@ class History:
         return found
 
     def _merge_day(self, account_id: str, day: int) -> Calls:
-        left_over = self._day_causes(account_id, day - 1)
-        calls = np.concatenate((left_over, self._day_causes(account_id, day)))
+        calls = _joined(self._day_causes(account_id, day - 1), self._day_causes(account_id, day))
         own = np.flatnonzero(calls["start"] // DAY_S == day)
         order: Ints = np.lexsort((calls["serial"][own], calls["start"][own]))
-        return np.take(calls, own[order])
+        return _taken(calls, own[order])
 
     def _day_causes(self, account_id: str, day: int) -> Calls:
         return self._caused.get((account_id, day), lambda: self._draw_day(account_id, day))
@@ -151,7 +153,7 @@ class History:
         start, number = day_arrivals(random, account, day, self.calls_per_day)
         first = draw_outcomes(random, account, start, number, draw_callers(random, len(start)))
         again = _call_again(random, account, first)
-        calls = np.concatenate((first, again[again["start"] < (day + 2) * DAY_S]))
+        calls = _joined(first, again[again["start"] < (day + 2) * DAY_S])
         parity = day % 2 * _SERIALS_A_DAY
         calls["serial"] = (account.index * 10 * _SERIALS_A_DAY) + parity + np.arange(len(calls))
         return calls
@@ -162,7 +164,7 @@ def _call_again(random: np.random.Generator, account: Account, first: Calls) -> 
     abandoned = first["result"] == RESULTS.index("ABANDON")
     share = np.where(abandoned, _AGAIN_AFTER_ABANDON, _AGAIN_AFTER_TALK)
     chosen = (uniform[0] < share) & (first["ani"] > 0)
-    callers = first[chosen]
+    callers = _taken(first, np.flatnonzero(chosen))
     mean = np.where(abandoned, *_AGAIN_MEAN_S)[chosen]
     pause = 20 + (-mean * np.log1p(-uniform[1][chosen])).astype(np.int64)
     ended = callers["start"] + callers["queue"] + np.maximum(callers["talk"], 0)
@@ -186,6 +188,14 @@ def selected(
         lines = np.array([*np.repeat(found, len(account.destinations[0].routes)), False])
         kept &= reached[calls["connected"]] | lines[calls["line_1"]] | lines[calls["line_2"]]
     return kept
+
+
+def _joined(first: Calls, second: Calls) -> Calls:
+    return np.concatenate((first.view(_OPAQUE), second.view(_OPAQUE))).view(CALL)
+
+
+def _taken(calls: Calls, positions: Ints) -> Calls:
+    return np.take(calls.view(_OPAQUE), positions).view(CALL)
 
 
 def _weight(calls: Calls) -> int:

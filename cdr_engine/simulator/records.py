@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 
 from cdr_engine.simulator.centre import ROUTES_EACH, Account
@@ -71,7 +72,12 @@ def _truth(account: Account, call: dict[str, Any]) -> dict[str, Any]:
 
 
 def _minute(epoch_s: int) -> datetime:
-    return instant(epoch_s // 60 * 60)
+    return _instant_of_minute(epoch_s // 60)
+
+
+@lru_cache(maxsize=8192)
+def _instant_of_minute(minute: int) -> datetime:
+    return instant(minute * 60)
 
 
 def _destination(account: Account, prefix: str, line: int) -> dict[str, Any]:

@@ -86,11 +86,6 @@ class Renderer:
             for minute in range(1440)
         ]
 
-    @property
-    def header(self) -> bytes:
-        """The header line, without a line end."""
-        return self._delimiter.join(COLUMN_NAMES).encode()
-
     def lines(self, calls: Calls, zone_name: str) -> pa.BinaryArray:
         """Return a line for each call of one UTC day, each led by a line end."""
         if not len(calls):

@@ -1,5 +1,5 @@
 """
-The report: a request body checked, and the parts of the CSV that answer it.
+Bodies of reports, part by part.
 
 A rendered day of an account is kept in memory (up to `CACHE_BYTES`), so a second request for the
 same days sends slices of buffers that are already there.
@@ -8,163 +8,39 @@ same days sends slices of buffers that are already there.
 from __future__ import annotations
 
 import codecs
-import re
 import zlib
-from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass
-from datetime import datetime
-from typing import Literal
+from collections.abc import Iterable, Iterator
+from typing import Protocol
 
-import msgspec
 import numpy as np
 import pyarrow as pa
 
 from cdr_engine.simulator.arrivals import Ints
 from cdr_engine.simulator.bounded import Bounded
-from cdr_engine.simulator.centre import Account, Group
+from cdr_engine.simulator.centre import Account
+from cdr_engine.simulator.criteria import Report
 from cdr_engine.simulator.history import History, selected
-from cdr_engine.simulator.rendering import Renderer
-from cdr_engine.simulator.switches import DELIMITERS, Delimiter, Switches
-from cdr_engine.simulator.zones import epoch_seconds, zone_of
+from cdr_engine.simulator.rendering import COLUMN_NAMES, Renderer
+from cdr_engine.simulator.switches import Switches
 
-__all__ = ["BadReport", "Report", "Reporter", "gzipped", "read_report"]
+__all__ = ["Reporter", "Source", "framed", "gzipped"]
 
 CACHE_BYTES = 512 * 2**20
 """Memory for rendered days."""
 
-_TIMESTAMP = re.compile(r"(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d)(?:\.\d+)?")
 
-
-class BadReport(ValueError):
-    """A request body the service does not accept: which attribute, why, and its value."""
-
-    def __init__(self, attribute: str, message: str, value: str | None = None) -> None:
-        super().__init__(f"{attribute}: {message}")
-        self.error: dict[str, str | None] = {
-            "attributeName": attribute,
-            "message": message,
-            "value": value,
-        }
-
-
-class _Schedule(msgspec.Struct, rename="camel", frozen=True):
-    repeat_option: Literal["ONCE"]
-
-
-class _Criteria(msgspec.Struct, rename="camel", frozen=True):
-    account_ids: list[str]
-    group_by: Literal["PROFILE", "DESTINATION"]
-    start_timestamp: str
-    end_timestamp: str
-    timezone_name: str
-    criteria_type: Literal["CASPER_CRITERIA"]
-    report_name: Literal["Cloud_Call_Detail_Download"]
-    return_type: Literal["CSV"]
-    schedule: _Schedule
-    cloud_profile_group_ids: list[int | None] = []
-    cloud_profile_ids: list[int] = []
-    cloud_destination_group_ids: list[int | None] = []
-    cloud_destination_ids: list[int] = []
-
-
-class _Request(msgspec.Struct, rename="camel", frozen=True):
-    report_type: Literal["CASPER_REPORT"]
-    report_type_name: Literal["Cloud_Call_Detail_Download"]
-    report_criteria: _Criteria
-    delimiter: Delimiter = "COMMA"
-
-
-@dataclass(frozen=True, slots=True)
-class Report:
-    """A report that was asked for; the seconds are epoch seconds, both ends included."""
+class Source(Protocol):
+    """Where reports come from."""
 
     accounts: tuple[Account, ...]
-    first_s: int
-    last_s: int
-    zone_name: str
-    delimiter: str
-    profile_ids: frozenset[int] | None
-    destination_ids: frozenset[int] | None
 
-
-def read_report(body: bytes, history: History, switches: Switches) -> Report:
-    """
-    Check a request body against the reference page.
-
-    Raises
-    ------
-    BadReport
-        It is not the JSON the page describes, or names a zone, time or account that is none.
-    """
-    try:
-        request = msgspec.json.decode(body, type=_Request)
-    except msgspec.DecodeError as error:
-        message, _, path = str(error).partition(" - at `$.")
-        raise BadReport(path.rstrip("`") or "body", message) from error
-    criteria = request.report_criteria
-    first_s = _moment("startTimestamp", criteria.start_timestamp, criteria.timezone_name)
-    last_s = _moment("endTimestamp", criteria.end_timestamp, criteria.timezone_name)
-    if last_s < first_s:
-        attribute = "reportCriteria.endTimestamp"
-        raise BadReport(attribute, "is before startTimestamp", criteria.end_timestamp)
-    accounts = _accounts(criteria.account_ids, history)
-    profile_ids: frozenset[int] | None = None
-    destination_ids: frozenset[int] | None = None
-    if criteria.group_by == "PROFILE":
-        groups = {p.profile_id: p.group for account in accounts for p in account.profiles}
-        chosen = criteria.cloud_profile_ids, criteria.cloud_profile_group_ids
-        profile_ids = _chosen(groups, *chosen)
-        if len(profile_ids) == len(groups):
-            profile_ids = None
-    else:
-        groups = {d.destination_id: d.group for account in accounts for d in account.destinations}
-        chosen = criteria.cloud_destination_ids, criteria.cloud_destination_group_ids
-        destination_ids = _chosen(groups, *chosen)
-    return Report(
-        accounts=accounts,
-        first_s=first_s,
-        last_s=last_s - (not switches.end_inclusive) + switches.overlap_s,
-        zone_name=criteria.timezone_name,
-        delimiter=DELIMITERS[request.delimiter],
-        profile_ids=profile_ids,
-        destination_ids=destination_ids,
-    )
-
-
-def _moment(attribute: str, text: str, zone_name: str) -> int:
-    try:
-        zone = zone_of(zone_name)
-    except ValueError as error:
-        raise BadReport("reportCriteria.timezoneName", str(error), zone_name) from error
-    match = _TIMESTAMP.fullmatch(text)
-    try:
-        local = datetime.fromisoformat(match[1] if match else "")
-    except ValueError as error:
-        message = "is no ANSI SQL 92 timestamp"
-        raise BadReport(f"reportCriteria.{attribute}", message, text) from error
-    return epoch_seconds(local.replace(tzinfo=zone))
-
-
-def _accounts(account_ids: list[str], history: History) -> tuple[Account, ...]:
-    if not account_ids:
-        raise BadReport("reportCriteria.accountIds", "must not be empty")
-    known = {account.account_id: account for account in history.accounts}
-    unknown = [account_id for account_id in account_ids if account_id not in known]
-    if unknown:
-        raise BadReport("reportCriteria.accountIds", "no such account", unknown[0])
-    return tuple(known[account_id] for account_id in dict.fromkeys(account_ids))
-
-
-def _chosen(
-    groups: Mapping[int, Group], ids: Collection[int], group_ids: Collection[int | None]
-) -> frozenset[int]:
-    """Return the ids that are chosen together with their group."""
-    return frozenset(m for m, group in groups.items() if m in ids and group.group_id in group_ids)
+    def parts(self, report: Report) -> Iterator[bytes | memoryview]:
+        """Yield a body part by part, its header line first."""
 
 
 class Reporter:
     """
-    Makes the bodies of reports.
+    Makes reports from a history.
 
     Parameters
     ----------
@@ -176,6 +52,7 @@ class Reporter:
 
     def __init__(self, history: History, switches: Switches) -> None:
         self._history = history
+        self.accounts = history.accounts
         self._switches = switches
         self._renderers: dict[tuple[str, str], Renderer] = {}
         self._days: Bounded[tuple[str, str, str, int], pa.BinaryArray] = Bounded(
@@ -184,20 +61,14 @@ class Reporter:
 
     def parts(self, report: Report) -> Iterator[bytes | memoryview]:
         """Yield a body part by part: the header line, then the lines of each account and day."""
-        line_end = self._switches.line_end.encode()
-        header = self._renderer(report.accounts[0], report.delimiter).header
-        yield codecs.BOM_UTF8 + header if self._switches.bom else header
-        for position, account in enumerate(report.accounts):
-            if position and self._switches.header_per_account:
-                yield line_end + header
-            for day, part in self._history.slices(
-                account.account_id, report.first_s, report.last_s
-            ):
-                lines = self._lines(report, account, day, part)
-                if len(lines):
-                    yield _joined(lines)
-        if self._switches.final_newline:
-            yield line_end
+        bodies = [self._days_of(report, account) for account in report.accounts]
+        return framed(report.delimiter, bodies, self._switches)
+
+    def _days_of(self, report: Report, account: Account) -> Iterator[bytes | memoryview]:
+        for day, part in self._history.slices(account.account_id, report.first_s, report.last_s):
+            lines = self._lines(report, account, day, part)
+            if len(lines):
+                yield _joined(lines)
 
     def _renderer(self, account: Account, delimiter: str) -> Renderer:
         key = account.account_id, delimiter
@@ -231,6 +102,21 @@ def _joined(lines: pa.BinaryArray) -> memoryview:
     _, offsets, content = lines.buffers()
     ends = np.frombuffer(offsets, np.int32)[lines.offset : lines.offset + len(lines) + 1]
     return memoryview(content)[int(ends[0]) : int(ends[-1])]
+
+
+def framed(
+    delimiter: str, bodies: Iterable[Iterator[bytes | memoryview]], switches: Switches
+) -> Iterator[bytes | memoryview]:
+    """Yield header lines and the lines of each account, which begin with their line end."""
+    line_end = switches.line_end.encode()
+    header = delimiter.join(COLUMN_NAMES).encode()
+    yield codecs.BOM_UTF8 + header if switches.bom else header
+    for position, lines in enumerate(bodies):
+        if position and switches.header_per_account:
+            yield line_end + header
+        yield from lines
+    if switches.final_newline:
+        yield line_end
 
 
 def gzipped(parts: Iterator[bytes | memoryview]) -> Iterator[bytes]:

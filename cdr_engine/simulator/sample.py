@@ -22,9 +22,10 @@ from datetime import datetime
 from pathlib import Path
 from random import Random
 
+from cdr_engine.simulator.criteria import Report
 from cdr_engine.simulator.history import History
 from cdr_engine.simulator.rendering import COLUMN_NAMES
-from cdr_engine.simulator.reports import Report, Reporter
+from cdr_engine.simulator.reports import Reporter
 from cdr_engine.simulator.sample_counts import Cells, Line, count_lines, printed_time, readme
 from cdr_engine.simulator.switches import Switches
 from cdr_engine.simulator.zones import epoch_seconds, zone_of

@@ -11,47 +11,32 @@ import contextlib
 import socket
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Self
 
-import msgspec
 import uvicorn
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from cdr_engine.simulator.authentication import AuthService
 from cdr_engine.simulator.faults import PAGE, FaultSchedule, problem
 from cdr_engine.simulator.history import History
+from cdr_engine.simulator.journal import Journal, SeenRequest
+from cdr_engine.simulator.reports import Reporter, Source
 from cdr_engine.simulator.service import ReportService, as_response
 from cdr_engine.simulator.switches import Switches
 from cdr_engine.simulator.tokens import TokenBook
 
-__all__ = ["TOKEN", "SeenRequest", "Simulator", "serve"]
+__all__ = ["TOKEN", "Simulator", "serve"]
 
 TOKEN = "simulator-token"  # noqa: S105
 """The Engage token that is accepted unless another is configured."""
 
 _METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE"]
-_LOGGED_BODY_BYTES = 2**20
-
-
-@dataclass(slots=True)
-class SeenRequest:
-    """One request as the server saw it; tokens, passwords and forms are left out."""
-
-    method: str
-    path: str
-    query: str
-    body: dict[str, Any] | None
-    """The JSON of a report request."""
-    status: int = 0
-    """Of the answer; 0 until it starts."""
 
 
 class Simulator:
@@ -72,11 +57,13 @@ class Simulator:
         What goes wrong with the first report requests, such as "429x2,cut"; see `FAULTS`.
     replay
         A recorded body that answers every report request.
+    dataset
+        An exported dataset whose calls are reported in place of the history.
 
     Raises
     ------
     OSError
-        On entering: the address cannot be bound, or the recorded body cannot be read.
+        On entering: the address cannot be bound, or what is to be sent cannot be read.
     ValueError
         The fault is unknown.
 
@@ -97,6 +84,7 @@ class Simulator:
         port: int = 0,
         fault: str = "",
         replay: str | PathLike[str] | None = None,
+        dataset: str | PathLike[str] | None = None,
     ) -> None:
         self.history = history or History()
         self.switches = switches or Switches()
@@ -106,6 +94,7 @@ class Simulator:
         self.requests: list[SeenRequest] = []
         self._fault = FaultSchedule(fault)
         self._replay = None if replay is None else Path(replay)
+        self._dataset = None if dataset is None else Path(dataset)
         self._server: uvicorn.Server | None = None
         self._socket: socket.socket | None = None
         self._thread: threading.Thread | None = None
@@ -125,6 +114,10 @@ class Simulator:
     def report_requests(self) -> list[SeenRequest]:
         """The requests for reports, in the order in which they came."""
         return [seen for seen in self.requests if seen.path.endswith("/reportsStreaming")]
+
+    def set_fault(self, fault: str) -> None:
+        """Let the next report requests meet other faults; "" for none. ValueError if unknown."""
+        self._fault.replace(fault)
 
     def __enter__(self) -> Self:
         server, listener = self._bind()
@@ -147,7 +140,7 @@ class Simulator:
         server, listener = self._bind()
         with contextlib.suppress(KeyboardInterrupt):
             server.run(sockets=[listener])
-        listener.close()
+        self.stop()
 
     def stop(self) -> None:
         """Close every connection and the port."""
@@ -157,20 +150,22 @@ class Simulator:
             self._thread.join()
         if self._socket is not None:
             self._socket.close()
+        self._server = self._thread = self._socket = None
 
     def bind(self) -> None:
         """Take the port without serving yet, so that `base_url` is final."""
         if self._socket is None:
+            if self._replay is not None:
+                self._replay.open("rb").close()
+            self._app = self._application()
             self._socket = _listen(self.host, self.port)
             self.port = self._socket.getsockname()[1]
 
     def _bind(self) -> tuple[uvicorn.Server, socket.socket]:
-        if self._replay is not None:
-            self._replay.open("rb").close()
         self.bind()
         assert self._socket is not None
         config = uvicorn.Config(
-            _Recorder(self._application(), self.requests),
+            Journal(self._app, self.requests),
             http="h11",
             ws="none",
             loop="asyncio",
@@ -187,14 +182,22 @@ class Simulator:
 
     def _application(self) -> Starlette:
         tokens = TokenBook(self.token, self.switches.token_lifetime_s)
-        reports = ReportService(self.history, self.switches, tokens, self._fault, self._replay)
+        source = self._source()
+        reports = ReportService(source, self.switches, tokens, self._fault, self._replay)
         routes = [
-            *AuthService(tokens, self.history.accounts).routes(),
+            *AuthService(tokens, source.accounts).routes(),
             *reports.routes(),
             Route("/voice/api/{path:path}", _nothing_here, methods=_METHODS),
             Route("/{path:path}", _web_page, methods=_METHODS),
         ]
         return Starlette(routes=routes)
+
+    def _source(self) -> Source:
+        if self._dataset is None:
+            return Reporter(self.history, self.switches)
+        from cdr_engine.simulator.archive import Archive
+
+        return Archive(self._dataset, self.switches)
 
 
 def serve(
@@ -206,6 +209,7 @@ def serve(
     port: int = 0,
     fault: str = "",
     replay: str | PathLike[str] | None = None,
+    dataset: str | PathLike[str] | None = None,
     on_ready: Callable[[str], object] | None = None,
 ) -> None:
     """
@@ -216,12 +220,19 @@ def serve(
     Raises
     ------
     OSError
-        The address cannot be bound, or the recorded body cannot be read.
+        The address cannot be bound, or what is to be sent cannot be read.
     ValueError
         The fault is unknown.
     """
     simulator = Simulator(
-        history, switches, token=token, host=host, port=port, fault=fault, replay=replay
+        history,
+        switches,
+        token=token,
+        host=host,
+        port=port,
+        fault=fault,
+        replay=replay,
+        dataset=dataset,
     )
     simulator.bind()
     if on_ready is not None:
@@ -231,7 +242,8 @@ def serve(
 
 def _listen(host: str, port: int) -> socket.socket:
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    listener = socket.socket(family, socket.SOCK_STREAM)
+    # asyncio switches Nagle's algorithm off only for sockets that name their protocol.
+    listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     try:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind((host, port))
@@ -250,53 +262,3 @@ async def _nothing_here(request: Request) -> Response:
 
 async def _web_page(request: Request) -> Response:  # noqa: ARG001
     return Response(PAGE, media_type="text/html")
-
-
-class _Recorder:
-    """Writes down each request, and the status of its answer."""
-
-    def __init__(self, app: ASGIApp, seen: list[SeenRequest]) -> None:
-        self._app = app
-        self._seen = seen
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass a request on and write down what may be known of it."""
-        if scope["type"] != "http":
-            await self._app(scope, receive, send)
-            return
-        seen = SeenRequest(scope["method"], *_public_address(scope), None)
-        self._seen.append(seen)
-        body = bytearray()
-
-        async def receive_and_keep() -> Message:
-            message = await receive()
-            body.extend(message.get("body", b"")[:_LOGGED_BODY_BYTES])
-            if message["type"] == "http.request" and not message.get("more_body"):
-                seen.body = _report_body(seen.path, bytes(body))
-            return message
-
-        async def send_and_note(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                seen.status = message["status"]
-            await send(message)
-
-        await self._app(scope, receive_and_keep, send_and_note)
-
-
-def _public_address(scope: Scope) -> tuple[str, str]:
-    path = scope["path"]
-    head, slash, _ = path.partition("/admin/token/")
-    if slash:
-        return f"{head}{slash}...", ""
-    is_secret = "auth" in path or "/login" in path
-    return path, "" if is_secret else scope["query_string"].decode("latin-1")
-
-
-def _report_body(path: str, body: bytes) -> dict[str, Any] | None:
-    if not path.endswith("/reportsStreaming"):
-        return None
-    try:
-        value = msgspec.json.decode(body)
-    except msgspec.DecodeError:
-        return None
-    return value if isinstance(value, dict) else None

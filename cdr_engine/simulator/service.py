@@ -18,6 +18,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from cdr_engine.simulator.centre import Account, Group
+from cdr_engine.simulator.criteria import BadReport, read_report
 from cdr_engine.simulator.faults import (
     BODY_FAULTS,
     DENIED,
@@ -27,8 +28,7 @@ from cdr_engine.simulator.faults import (
     problem,
     spoil,
 )
-from cdr_engine.simulator.history import History
-from cdr_engine.simulator.reports import BadReport, Reporter, gzipped, read_report
+from cdr_engine.simulator.reports import Source, gzipped
 from cdr_engine.simulator.streaming import PartedResponse
 from cdr_engine.simulator.switches import Switches
 from cdr_engine.simulator.tokens import RateLimiter, TokenBook
@@ -49,30 +49,29 @@ class ReportService:
 
     Parameters
     ----------
-    history, switches
+    source, switches
         What is reported, and how.
     tokens
         Who may ask.
     faults
         What goes wrong with the next report requests.
     replay
-        A recorded body that answers every report request, in place of the history.
+        A recorded body that answers every report request, in place of the source.
     """
 
     def __init__(
         self,
-        history: History,
+        source: Source,
         switches: Switches,
         tokens: TokenBook,
         faults: FaultSchedule,
         replay: Path | None,
     ) -> None:
-        self._history = history
+        self._source = source
         self._switches = switches
         self._tokens = tokens
         self._faults = faults
         self._replay = replay
-        self._reporter = Reporter(history, switches)
         self._limiter = RateLimiter(switches.limits)
 
     def routes(self) -> list[Route]:
@@ -88,12 +87,12 @@ class ReportService:
 
     async def accounts(self, request: Request) -> Response:
         """List the accounts."""
-        main = self._history.accounts[0].account_id[:-4] + "0000"
+        main = self._source.accounts[0].account_id[:-4] + "0000"
         return self._refusal(request) or as_json(
             [
                 {"accountId": a.account_id, "accountName": a.name, "mainAccountId": main,
                  "enableCloudRouting": True}
-                for a in self._history.accounts
+                for a in self._source.accounts
             ]
         )  # fmt: skip
 
@@ -120,11 +119,13 @@ class ReportService:
             return as_response(
                 problem(400, "The supplied data is not valid", _uri(request), (error,))
             )
-        account = self._history.account(request.path_params["account_id"])
+        account_id = request.path_params["account_id"]
+        account = next(a for a in self._source.accounts if a.account_id == account_id)
         return as_json(_controls(account, product))
 
     async def stream_report(self, request: Request) -> Response:
         """Answer with the report, with the fault whose turn it is, or with a refusal."""
+        body = await request.body()
         refusal = self._refusal(request) or self._limited()
         if refusal is not None:
             return refusal
@@ -136,11 +137,11 @@ class ReportService:
         if refusal is not None:
             return refusal
         try:
-            report = read_report(await request.body(), self._history, self._switches)
+            report = read_report(body, self._source.accounts, self._switches)
         except BadReport as error:
             message = "The supplied data is not valid"
             return as_response(problem(400, message, _uri(request), (error.error,)))
-        parts = _recorded(self._replay) if self._replay else self._reporter.parts(report)
+        parts = _recorded(self._replay) if self._replay else self._source.parts(report)
         return self._streamed(request, parts, fault)
 
     def _streamed(
@@ -161,7 +162,7 @@ class ReportService:
 
     def _unknown_account(self, request: Request) -> Response | None:
         account_id = request.path_params["account_id"]
-        if any(account.account_id == account_id for account in self._history.accounts):
+        if any(account.account_id == account_id for account in self._source.accounts):
             return None
         message = "The resource you have requested does not exist"
         return as_response(problem(404, message, _uri(request)))

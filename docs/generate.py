@@ -1,0 +1,85 @@
+"""
+Write the pages that repeat what the code says: columns, commands and views.
+
+    python docs/generate.py            writes them
+    python docs/generate.py --check    exits 1 if one is not what would be written
+"""
+
+from __future__ import annotations
+
+import inspect
+import sys
+from pathlib import Path
+
+from cdr_engine.cli import app
+from cdr_engine.columns import calls_schema
+from cdr_engine.schema import ALIASES, COLUMNS
+from cdr_engine.views import catalogue
+
+HERE = Path(__file__).parent
+
+
+def table(*rows: tuple[str, ...]) -> str:
+    """Rows as a Markdown table, the first one its head."""
+    lines = [" | ".join(cell.replace("|", "\\|") for cell in row) for row in rows]
+    lines.insert(1, " | ".join("---" for _ in rows[0]))
+    return "".join(f"| {line} |\n" for line in lines)
+
+
+def columns() -> str:
+    """The calls table, from `cdr_engine/schema.py`."""
+    schema = calls_schema()
+    rows = [(c.name, str(schema.field(c.name).type), c.meaning) for c in COLUMNS]
+    aliases = ", ".join(f"`{wrong}` for `{right}`" for wrong, right in ALIASES.items())
+    return (
+        "# The calls table\n\n"
+        "One row per call and report. Parquet files hold these columns; `account_id` (text) comes "
+        "from the folder's name.\n\n"
+        f"{table(('column', 'Arrow type', 'meaning'), *rows)}\n"
+        f"A header may also say {aliases}. Columns it adds to these are kept as text.\n"
+    )
+
+
+def commands() -> str:
+    """What each command does, from its function."""
+    sections = []
+    for name in sorted(name for name in app if not name.startswith("-")):
+        function = app[name].default_command
+        text = inspect.cleandoc(function.__doc__ or "").partition("\n\nParameters\n")[0]
+        sections.append(f"## cdr {name}\n\n{text}\n")
+    return "# Commands\n\n`cdr COMMAND --help` lists the flags.\n\n" + "\n".join(sections)
+
+
+def views() -> str:
+    """The catalogue, from the first lines of each `.sql` file."""
+    sections = [
+        f"## {view.name}\n\n"
+        + "".join(
+            f"- {note}: {getattr(view, note)}\n"
+            for note in ("grain", "formula", "source", "caveat")
+        )
+        for view in catalogue()
+        if view.is_public
+    ]
+    return "# Views\n\n" + "\n".join(sections)
+
+
+PAGES = {"columns.md": columns, "commands.md": commands, "views.md": views}
+
+
+def main() -> int:
+    """Write or check every page."""
+    stale = []
+    for name, page in PAGES.items():
+        path, text = HERE / name, page()
+        if "--check" not in sys.argv:
+            path.write_text(text, "utf-8")
+        elif not path.exists() or path.read_text("utf-8") != text:
+            stale.append(name)
+    if stale:
+        sys.stderr.write(f"stale: {', '.join(stale)}; run python docs/generate.py\n")
+    return 1 if stale else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
