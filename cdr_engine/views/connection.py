@@ -82,9 +82,10 @@ def connect(dataset: Path, *, time_zone: str = "UTC") -> DuckDBPyConnection:
     con = duckdb.connect(":memory:")
     try:
         _configure(con, time_zone)
-        _create_base(con, root, "calls", CALLS)
-        _create_base(con, root, "rejects", REJECTS)
+        _create_shapes(con)
         _create_views(con)
+        _fill_base(con, root, "calls", CALLS)
+        _fill_base(con, root, "rejects", REJECTS)
         _lock(con, root)
     except duckdb.Error as error:
         con.close()
@@ -109,13 +110,23 @@ def _configure(con: DuckDBPyConnection, time_zone: str) -> None:
     con.execute("set global python_enable_replacements = false")
 
 
-def _create_base(con: DuckDBPyConnection, root: Path, name: str, columns: dict[str, str]) -> None:
-    """Create the relation over one folder of data files: its known columns, then others found."""
-    glob = f"{_escape(str(root))}/{name}/{ACCOUNT}=*/*.parquet"
-    if not any(root.glob(f"{name}/{ACCOUNT}=*/*.parquet")):
+def _create_shapes(con: DuckDBPyConnection) -> None:
+    """
+    Create the base relations without rows.
+
+    Views are made over these: DuckDB binds a view as it is made, and would list all files for
+    each.
+    """
+    for name, columns in (("calls", CALLS), ("rejects", REJECTS)):
         shape = ", ".join(f"null::{kind} as {_name(column)}" for column, kind in columns.items())
         con.execute(f"create view {name} as select null::VARCHAR as {ACCOUNT}, {shape} limit 0")
+
+
+def _fill_base(con: DuckDBPyConnection, root: Path, name: str, columns: dict[str, str]) -> None:
+    """Put the data files, if there are any, into a base relation; other columns come last."""
+    if not any(root.glob(f"{name}/{ACCOUNT}=*/*.parquet")):
         return
+    glob = f"{_escape(str(root))}/{name}/{ACCOUNT}=*/*.parquet"
     columns = columns | _other_columns(con, glob, columns)
     pins = ", ".join(
         f"{_text(column)}: {{name: {_text(column)}, type: {_text(kind)}, default_value: null}}"
@@ -123,9 +134,9 @@ def _create_base(con: DuckDBPyConnection, root: Path, name: str, columns: dict[s
     )
     account = f"url_decode(regexp_extract(cdr_path, '{ACCOUNT}=([^/\\\\]*)[/\\\\][^/\\\\]*$', 1))"
     con.execute(
-        f"create view {name} as "  # noqa: S608  # every part is quoted or ours
+        f"create or replace view {name} as "  # noqa: S608  # every part is quoted or ours
         f"select nullif({account}, '{NO_ACCOUNT}') as {ACCOUNT}, * exclude (cdr_path) "
-        f"from read_parquet({_text(glob)}, schema = map {{{pins}}}, filename = 'cdr_path', explicit_cardinality = 100000000)"
+        f"from read_parquet({_text(glob)}, schema = map {{{pins}}}, filename = 'cdr_path')"
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shutil
+from decimal import Decimal
 from io import StringIO
 from typing import TYPE_CHECKING, Any
 
@@ -78,8 +79,10 @@ def _cell(name: str, value: Any) -> str:
     """One value as text; NULL is empty."""
     if value is None:
         return ""
+    if isinstance(value, (float, Decimal)) and RATE.search(name):
+        return f"{value:.1%}".replace("%", " %")
     if isinstance(value, float):
-        return f"{value:.1%}".replace("%", " %") if RATE.search(name) else f"{value:.6g}"
+        return f"{value:.6g}"
     return _printable(str(value))
 
 
@@ -98,7 +101,7 @@ def _fitting(names: Sequence[str], columns: Sequence[Sequence[str]], width: int)
     """How many columns, from the left, fit side by side; at least one."""
     used = 0
     for count, (name, cells) in enumerate(zip(names, columns, strict=True)):
-        used += min(WIDEST, max(map(cell_len, (name, *cells)))) + (2 if count else 0)
+        used += min(WIDEST, max(map(cell_len, (name, *cells)))) + (3 if count else 0)
         if used > width and count:
             return count
     return len(columns)
@@ -110,5 +113,5 @@ def _footer(rows: pa.Table, n_cut: int, n_columns_cut: int) -> str:
     if n_cut:
         parts.append(f"{n_cut} cut")
     if n_columns_cut:
-        parts.append(f"{n_columns_cut} columns do not fit")
+        parts.append(f"{n_columns_cut} more column{'' if n_columns_cut == 1 else 's'}")
     return ", ".join(parts)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -53,11 +52,9 @@ def _replaced(
 
 
 def _iso(array: Any) -> Any:
-    """Timestamps as text: whole seconds unless a value has parts of one."""
-    zone = array.type.tz
-    with suppress(pa.ArrowInvalid):
-        array = array.cast(pa.timestamp("s", zone))
-    return pc.strftime(array, format=ISO + OFFSET if zone else ISO)
+    """Timestamps as text; parts of a second only where a value has them."""
+    text = pc.strftime(array, format=ISO + OFFSET if array.type.tz else ISO)
+    return pc.replace_substring_regex(text, pattern=r"\.0+([+-].*)?$", replacement=r"\1")
 
 
 def _has_no_csv_form(kind: pa.DataType) -> bool:

@@ -60,7 +60,8 @@ laid_grid as (
         listed_slots.slot_at
     from named_profiles
     inner join listed_slots
-        on named_profiles.account_id is not distinct from listed_slots.account_id
+        on named_profiles.account_id
+            is not distinct from listed_slots.account_id
 
     union all
 

@@ -7,8 +7,12 @@ with calls as (
     select * from stg_calls
 ),
 
-call_results as (
-    select * from stg_call_results
+-- One row with a map of all words: a join would hold all attempts in memory.
+outcomes as (
+    select
+        map(list(word), list(outcome)) as outcome_of,
+        map(list(word), list(is_line_reached)) as is_line_reached_of
+    from stg_call_results
 ),
 
 stacked as (
@@ -66,29 +70,33 @@ split_words as (
 derived as (
     select
         -- ids
-        split_words.account_id,
-        split_words.uii,
-        split_words.cloud_profile_id,
-        split_words.destination_id,
+        account_id,
+        uii,
+        cloud_profile_id,
+        destination_id,
 
         -- text
-        split_words.profile_name,
-        split_words.destination_name,
-        split_words.destination_route,
-        split_words.disposition,
-        split_words.disposition_word,
+        profile_name,
+        destination_name,
+        destination_route,
+        disposition,
+        disposition_word,
 
         -- numerics
-        split_words.attempt_number,
-        split_words.ring_s,
-        coalesce(call_results.outcome = 'connected', false) as is_answered,
-        coalesce(call_results.is_line_reached, false) as is_line_reached,
+        attempt_number,
+        ring_s,
+        coalesce(
+            outcome_of[disposition_word] = 'connected', false
+        ) as is_answered,
+        coalesce(
+            is_line_reached_of[disposition_word], false
+        ) as is_line_reached,
 
         -- timestamps
-        split_words.started_at,
-        split_words.started_local
+        started_at,
+        started_local
     from split_words
-    left join call_results on split_words.disposition_word = call_results.word
+    cross join outcomes
 )
 
 select * from derived

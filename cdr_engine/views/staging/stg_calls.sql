@@ -11,8 +11,10 @@ params as (
     select * from main.params
 ),
 
-call_results as (
-    select * from stg_call_results
+-- One row with a map of all words: a join would hold all calls in memory.
+outcomes as (
+    select map(list(word), list(outcome)) as outcome_of
+    from stg_call_results
 ),
 
 read_clocks as (
@@ -74,11 +76,11 @@ chose_starts as (
 
 named_outcomes as (
     select
-        chose_starts.*,
+        *,
         coalesce(uii_started_at, enqueue_time) as started_at,
-        coalesce(outcome, 'other') as call_outcome
+        coalesce(outcome_of[call_result_word], 'other') as call_outcome
     from chose_starts
-    left join call_results on call_result_word = word
+    cross join outcomes
 ),
 
 derived as (
