@@ -11,7 +11,7 @@ from collections import deque
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
-from zoneinfo import ZoneInfo
+from zoneinfo import ZoneInfo, available_timezones
 
 from cdr_engine.api import GroupBy, ReportRequest, ReportService, StaticToken
 from cdr_engine.dataset import Layout, coverage, writer_lock
@@ -24,14 +24,20 @@ from cdr_engine.windows import Window, moment, plan, size_of
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from cdr_engine.api import Group
+    from cdr_engine.api import Group, ReportBody
     from cdr_engine.columns import Decoded
-    from cdr_engine.dataset import DataFile
+    from cdr_engine.dataset import AccountCoverage, DataFile
 
 __all__ = ["ExportObserver", "ExportSummary", "export", "export_windows"]
 
 WRITTEN_BY_ERRORS = (b'"errorCode"', b'"generalMessage"', b'"developerMessage"', b"<html")
 """Marks of an error that the service wrote into a body it had already begun."""
+
+SECOND = timedelta(seconds=1)
+"""The end of a request is the last second it asks for."""
+
+SETTLING = timedelta(minutes=15)
+"""A window asked for sooner than this after its end may lack calls, and is fetched again."""
 
 
 class ExportObserver(Observer):
@@ -60,7 +66,11 @@ class ExportSummary(NamedTuple):
 
 
 class Limiter:
-    """Waits until another report call is allowed by every limit."""
+    """
+    Waits until another report call is allowed by every limit.
+
+    A call counts from its answer on: the service has counted it by then, whatever the way took.
+    """
 
     def __init__(self, limits: Iterable[RateLimit], observer: ExportObserver) -> None:
         self._limits = tuple(limits)
@@ -68,7 +78,7 @@ class Limiter:
         self._observer = observer
 
     def wait(self) -> None:
-        """Block until a call is allowed, and count it."""
+        """Block until a call is allowed."""
         now = time.monotonic()
         due = max(
             (self._calls[-n] + period for n, period in self._limits if len(self._calls) >= n),
@@ -77,6 +87,9 @@ class Limiter:
         if due > now:
             self._observer.waiting(due - now)
             time.sleep(due - now)
+
+    def count(self) -> None:
+        """Take note of an answer."""
         self._calls.append(time.monotonic())
 
 
@@ -119,6 +132,8 @@ def export(
     UsageError, ConfigError, DatasetError
         If what is asked for, the settings or the folder do not allow it.
     """
+    if time_zone not in available_timezones():
+        raise UsageError(f"time zone {time_zone!r} is not in the TZ database: give US/Arizona, say")
     now = datetime.now(UTC)
     period = Window(
         moment(start, time_zone=time_zone, now=now), moment(end, time_zone=time_zone, now=now)
@@ -160,17 +175,13 @@ def export_windows(
     layout = Layout(dataset)
     with writer_lock(layout):
         held = coverage(layout)
-        ids = tuple(accounts) or tuple(account.account_id for account in service.accounts())
+        ids = accounts or [account.account_id for account in service.accounts()]
         todo: list[tuple[str, Window]] = []
         covered = 0
-        for account_id in ids:
-            there = [w for w in held.of(account_id).windows if w.overlaps(period)]
-            if refresh:
-                todo += [(account_id, window) for window in there]
-            else:
-                covered += len(there)
-            missing = plan(period, size=size, covered=there, time_zone=time_zone)
-            todo += [(account_id, window) for window in missing]
+        for account_id in dict.fromkeys(ids):
+            due, settled = _due(held.of(account_id), period, size, time_zone, refresh=refresh)
+            todo += [(account_id, window) for window in due]
+            covered += settled
         observer.planned(todo, covered)
         limiter = Limiter(limits, observer)
         files: list[DataFile] = []
@@ -184,9 +195,39 @@ def export_windows(
             observer.started(account_id, window)
             before = [file for file in files if file.footer.account_id == account_id]
             neighbours = [*held.of(account_id).files, *before]
-            files.append(_fetch(service, layout, request, window, neighbours, observer))
+            origin = Origin("report", account_id, time_zone, window, request.summary())
+            with service.report(request) as body:
+                limiter.count()
+                files.append(_load(body, layout, origin, neighbours, observer))
     ledger = Ledger.total(file.footer.ledger for file in files)
     return ExportSummary(tuple(files), covered, ledger, time.monotonic() - started)
+
+
+def _due(
+    held: AccountCoverage,
+    period: Window,
+    size: timedelta | None,
+    time_zone: str,
+    *,
+    refresh: bool,
+) -> tuple[list[Window], int]:
+    """Windows of an account to fetch, and how many of the period are there and stay."""
+    there = {
+        window: refresh or _is_provisional(file)
+        for file in held.files
+        if (window := file.footer.window) and window.overlaps(period)
+    }
+    again = [window for window, is_due in there.items() if is_due]
+    missing = plan(period, size=size, covered=there, time_zone=time_zone)
+    return [*again, *missing], len(there) - len(again)
+
+
+def _is_provisional(file: DataFile) -> bool:
+    """Tell whether a window was asked for before it had settled."""
+    window, committed_at = file.footer.window, file.footer.committed_at
+    if window is None or committed_at is None:
+        return False
+    return committed_at - timedelta(seconds=file.footer.seconds) < window.end + SETTLING
 
 
 def _criteria(
@@ -210,33 +251,38 @@ def _request(
     account_id: str, window: Window, time_zone: str, group_by: GroupBy, criteria: dict[str, Any]
 ) -> ReportRequest:
     zone = ZoneInfo(time_zone)
-    start, end = (bound.astimezone(zone).replace(tzinfo=None) for bound in window)
     return ReportRequest(
         account_id=account_id,
-        start=start,
-        end=end,
+        start=_local(window.start, zone, -1),
+        end=_local(window.end - SECOND, zone, +1) + SECOND,
         time_zone=time_zone,
         group_by=group_by,
         **criteria,
     )
 
 
-def _fetch(
-    service: ReportService,
-    layout: Layout,
-    request: ReportRequest,
-    window: Window,
-    held: Iterable[DataFile],
-    observer: Observer,
+def _local(second: datetime, zone: ZoneInfo, outward: int) -> datetime:
+    """
+    Return the first or last second that is asked for as the wall shows it.
+
+    In an hour that occurs twice the wall cannot say which is meant, and nobody knows which one the
+    service takes: there the second moves out of it, as calls that two windows bring are found.
+    """
+    wall = second.astimezone(zone)
+    earlier, later = (wall.replace(fold=fold).utcoffset() for fold in (0, 1))
+    repeated = (earlier or timedelta()) - (later or timedelta())
+    return wall.replace(tzinfo=None) + outward * repeated
+
+
+def _load(
+    body: ReportBody, layout: Layout, origin: Origin, held: Iterable[DataFile], observer: Observer
 ) -> DataFile:
-    """One window, from the request to the commit."""
-    origin = Origin("report", request.account_id, request.time_zone, window, request.summary())
-    others = [file for file in held if file.footer.window != window]
-    with service.report(request) as body:
-        try:
-            return load(body, layout, origin, held=others, observer=observer, judge=_judge)
-        except HeaderError as error:
-            raise NotAReport(f"the service's answer is not this report: {error}") from error
+    """One window, from its answer to the commit."""
+    others = [file for file in held if file.footer.window != origin.window]
+    try:
+        return load(body, layout, origin, held=others, observer=observer, judge=_judge)
+    except HeaderError as error:
+        raise NotAReport(f"the service's answer is not this report: {error}") from error
 
 
 def _judge(decoded: Decoded) -> None:

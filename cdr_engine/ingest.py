@@ -48,7 +48,11 @@ class ArchivedFile:
     proof = "file"
 
     def __init__(self, path: Path) -> None:
-        self._file = path.open("rb", buffering=0)
+        self._path = path
+        try:
+            self._file = path.open("rb", buffering=0)
+        except OSError as error:
+            raise self._unreadable(error) from error
         self._digest = hashlib.sha256()
 
     def __enter__(self) -> Self:
@@ -63,7 +67,7 @@ class ArchivedFile:
         self._file.close()
 
     def __iter__(self) -> Iterator[bytes]:
-        while chunk := self._file.read(CHUNK_BYTES):
+        while chunk := self._read():
             self._digest.update(chunk)
             yield chunk
 
@@ -72,12 +76,22 @@ class ArchivedFile:
         """Of the bytes so far, as hexadecimal digits."""
         return self._digest.hexdigest()
 
+    def _read(self) -> bytes | None:
+        try:
+            return self._file.read(CHUNK_BYTES)
+        except OSError as error:
+            raise self._unreadable(error) from error
+
+    def _unreadable(self, error: OSError) -> DataError:
+        return DataError(f"{self._path} cannot be read: {error.strerror}")
+
 
 def ingest(
     paths: Iterable[str | Path],
     dataset: str | Path,
     *,
     time_zone: str | None = None,
+    default_time_zone: str | None = None,
     account_id: str | None = None,
     observer: Observer | None = None,
 ) -> IngestSummary:
@@ -92,6 +106,8 @@ def ingest(
     time_zone
         TZ database name of the zone the files were made in. Where it is not given, the request
         that a file answers, beside it as `NAME.request.json`, must tell.
+    default_time_zone
+        Zone of files that have no such request either.
     account_id
         Whose calls they are; else the request's, if it names one account; else unknown.
 
@@ -106,7 +122,7 @@ def ingest(
     """
     observer = observer or Observer()
     files = [Path(path) for path in paths]
-    origins = [_origin(path, time_zone, account_id) for path in files]
+    origins = [_origin(path, time_zone, default_time_zone, account_id) for path in files]
     layout = Layout(Path(dataset))
     done: list[DataFile] = []
     known: list[Path] = []
@@ -121,7 +137,11 @@ def ingest(
     return IngestSummary(tuple(done), tuple(known))
 
 
-def _origin(path: Path, time_zone: str | None, account_id: str | None) -> Origin:
+def _origin(
+    path: Path, time_zone: str | None, default_time_zone: str | None, account_id: str | None
+) -> Origin:
+    if path.is_dir():
+        raise UsageError(f"{path} is a folder: name the files in it")
     if not path.is_file():
         raise UsageError(f"{path}: there is no such file")
     beside = path.with_name(f"{path.stem}.request.json")
@@ -133,6 +153,7 @@ def _origin(path: Path, time_zone: str | None, account_id: str | None) -> Origin
         time_zone = time_zone or criteria.timezone_name
         if account_id is None and len(criteria.account_ids) == 1:
             (account_id,) = criteria.account_ids
+    time_zone = time_zone or default_time_zone
     if time_zone is None:
         raise UsageError(
             f"{path}: in which time zone was it made? pass --time-zone US/Arizona, or put the "
@@ -162,8 +183,6 @@ def _load(
             return load(body, layout, origin, held=here, observer=observer)
     except HeaderError as error:
         raise HeaderError(f"{path}: {error}") from error
-    except OSError as error:
-        raise DataError(f"{path} cannot be read: {error.strerror}") from error
 
 
 def _of(files: Iterable[DataFile], account_id: str | None) -> list[DataFile]:

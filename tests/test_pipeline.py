@@ -63,11 +63,11 @@ def random_cell(rng: random.Random, kind: str, letters: str) -> str:
     if kind == "flag":
         return rng.choice(["Yes", "No", "yes", "N", "1", "0", "TRUE", "false"]) + pad
     if kind == "instant":
-        day = datetime(2020 + rng.randrange(18), rng.randrange(1, 13), rng.randrange(1, 29))
+        year, month = 2020 + rng.randrange(18), rng.randrange(1, 13)
         hour = rng.randrange(24)
         half = "AM" if hour < 12 else "PM"
         minute = rng.randrange(60)
-        return f"{day.month}/{day.day}/{day.year % 100:02d} {hour % 12 or 12}:{minute:02d} {half}"
+        return f"{month}/{rng.randrange(1, 29)}/{year % 100} {hour % 12 or 12}:{minute:02d} {half}"
     return pad + "".join(rng.choices(letters, k=rng.randrange(12))) + pad
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, NoReturn
 from cyclopts import App, CycloptsError
 
 from cdr_engine.cli import answers, demonstration, transfer
+from cdr_engine.cli.consoles import leave_to_nobody
 from cdr_engine.errors import CdrError
 
 if TYPE_CHECKING:
@@ -24,10 +25,6 @@ def _version() -> str:
     return __version__
 
 
-def _one_line(error: CycloptsError) -> str:
-    return f"cdr: {error} (see cdr --help)"
-
-
 app = App(
     name="cdr",
     help=(
@@ -35,9 +32,10 @@ app = App(
         "answered in SQL."
     ),
     version=_version,
-    error_formatter=_one_line,
     result_action="return_value",
     exit_on_error=False,
+    print_error=False,
+    suppress_keyboard_interrupt=False,
 )
 for command in (
     demonstration.demo,
@@ -65,20 +63,33 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     signal.signal(signal.SIGTERM, _terminated)
     try:
         code = app(sys.argv[1:] if arguments is None else arguments)
-    except CycloptsError:
-        sys.exit(2)
+        sys.stdout.flush()
+    except CycloptsError as error:
+        _fail(f"{error} (see cdr --help)", 2)
     except CdrError as error:
-        sys.stderr.write(f"cdr: {error}\n")
-        sys.exit(error.exit_code)
+        _fail(str(error), error.exit_code)
     except KeyboardInterrupt:
-        sys.stderr.write("cdr: interrupted; what was committed stays, the same command resumes\n")
-        sys.exit(130)
+        _fail("interrupted; what was committed stays, the same command resumes", 130)
+    except _Terminated:
+        _fail("terminated; what was committed stays, the same command resumes", 143)
     except BrokenPipeError:
-        sys.stderr.close()  # nobody reads on; Python would complain about standard output
+        leave_to_nobody(sys.stdout)
         sys.exit(0)
+    except OSError as error:
+        leave_to_nobody(sys.stdout)
+        where = error.filename or "standard output"
+        _fail(f"{where}: {error.strerror or error}", 1)
     sys.exit(code or 0)
 
 
+def _fail(message: str, code: int) -> NoReturn:
+    sys.stderr.write(f"cdr: {' '.join(message.split())}\n")
+    sys.exit(code)
+
+
+class _Terminated(BaseException):
+    """SIGTERM came: everything is left as for an interrupt."""
+
+
 def _terminated(number: int, frame: FrameType | None) -> NoReturn:  # noqa: ARG001
-    sys.stderr.write("cdr: terminated; what was committed stays, the same command resumes\n")
-    sys.exit(128 + number)
+    raise _Terminated

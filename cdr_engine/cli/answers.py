@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 from typing import Annotated
 
-from cyclopts import Parameter
+from cyclopts import Parameter, validators
 
 from cdr_engine.cli.common import Common, amount, emit, errors, output
 
@@ -29,8 +29,8 @@ def status(*, common: Common = _COMMON) -> int:
                     "files": len(account.files),
                     "size": account.size,
                     "ledger": account.ledger,
-                    "windows": account.windows,
-                    "gaps": account.gaps,
+                    "windows": [window._asdict() for window in account.windows],
+                    "gaps": [gap._asdict() for gap in account.gaps],
                 }
                 for account in coverage.accounts
             ]
@@ -97,7 +97,7 @@ def query(
     format: str | None = None,  # noqa: A002
     output_file: Annotated[Path | None, Parameter(name=["--output", "-o"])] = None,
     time_zone: str | None = None,
-    limit: int | None = None,
+    limit: Annotated[int | None, Parameter(validator=validators.Number(gte=0))] = None,
     common: Common = _COMMON,
 ) -> int:
     """
@@ -123,7 +123,10 @@ def query(
     with open_dataset(common.settings().dataset_path, time_zone=time_zone) as dataset:
         answer = dataset.sql(text)
         if output_file is not None:
-            write_file(answer, output_file, format=kind, limit=limit)
+            try:
+                write_file(answer, output_file, format=kind, limit=limit)
+            except OSError as error:
+                raise OSError(error.errno, error.strerror, str(output_file)) from error
         else:
             write(answer, sys.stdout.buffer, format=kind or "table", limit=limit)
             sys.stdout.buffer.flush()

@@ -87,17 +87,18 @@ def open_service(settings: Settings) -> ReportService:
 @cache
 def output() -> Console:
     """Standard output: data."""
-    from rich.console import Console
+    from cdr_engine.cli.consoles import OutputConsole
 
-    return Console(highlight=False, width=None if sys.stdout.isatty() else PIPE_WIDTH)
+    return OutputConsole(highlight=False, width=None if sys.stdout.isatty() else PIPE_WIDTH)
 
 
 @cache
 def errors() -> Console:
     """Standard error: everything else."""
-    from rich.console import Console
+    from cdr_engine.cli.consoles import ErrorConsole
 
-    return Console(stderr=True, highlight=False, width=None if sys.stderr.isatty() else PIPE_WIDTH)
+    width = None if sys.stderr.isatty() else PIPE_WIDTH
+    return ErrorConsole(stderr=True, highlight=False, width=width)
 
 
 def emit(document: object) -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
-from cdr_engine.cli.common import Common, amount, errors, output
+from cdr_engine.cli.common import amount, errors, output
 
 if TYPE_CHECKING:
     from cdr_engine.analysis import OpenDataset
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 __all__ = ["demo", "simulate"]
 
-DEMO_DATASET = "./demo/cdr-dataset"
+DEMO_DATASET = Path("demo/cdr-dataset")
 DEMO_ZONE = "America/New_York"
 DEMO_START, DEMO_END = "2026-09-01", "2026-10-01"
 DEMO_WINDOW = "10d"
@@ -117,18 +117,26 @@ def simulate(
             replay=replay,
             on_ready=ready,
         )
-    except (OSError, ValueError) as error:
+    except OSError as error:
+        raise UsageError(error.strerror or str(error)) from error
+    except ValueError as error:
         raise UsageError(str(error)) from error
     return 0
 
 
-def demo(*, common: Common = Common()) -> int:  # noqa: B008
-    """Export a month of two accounts from a simulator on a free port, and ask three questions."""
+def demo(*, dataset: Path = DEMO_DATASET) -> int:
+    """
+    Export a month of two accounts from a simulator on a free port, and ask three questions.
+
+    Parameters
+    ----------
+    dataset
+        The folder it goes to; a second run finds nothing missing there.
+    """
     from cdr_engine.analysis import open_dataset
     from cdr_engine.api import ReportService, StaticToken
     from cdr_engine.simulator import Simulator
 
-    dataset = Path(common.dataset or DEMO_DATASET)
     with Simulator() as simulator:
         errors().print(f"simulator: {simulator.base_url}")
         with ReportService(simulator.base_url, StaticToken(simulator.token)) as service:

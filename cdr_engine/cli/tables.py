@@ -54,10 +54,10 @@ def span(window: Window, time_zone: str) -> str:
     start, end = (bound.astimezone(ZoneInfo(time_zone)) for bound in window)
     is_whole_days = start.time() == end.time() == time()
     form = "%Y-%m-%d" if is_whole_days else "%Y-%m-%d %H:%M"
-    return f"{start.strftime(form)} – {end.strftime(form)}"
+    return f"{start.strftime(form)} to {end.strftime(form)}"
 
 
-def _figures(files: Sequence[DataFile], has_duplicates: bool) -> list[str]:  # noqa: FBT001
+def _figures(files: Sequence[DataFile], has_duplicates: bool) -> list[str]:
     from cdr_engine.ledger import Ledger
 
     ledger = Ledger.total(file.footer.ledger for file in files)

@@ -98,7 +98,7 @@ def ingest(
         Files of the report.
     time_zone
         Zone the files were made in; without it the request beside each file, NAME.request.json,
-        has to tell, or CDR_TIME_ZONE.
+        has to tell, and where there is none CDR_TIME_ZONE.
     account
         Account the calls belong to.
     """
@@ -109,12 +109,13 @@ def ingest(
 
     if not paths:
         raise UsageError("name the files to ingest: cdr ingest calls.csv")
-    settings = common.settings(time_zone=time_zone)
+    settings = common.settings()
     with LoadProgress("files", total=len(paths)) as progress:
         summary = ingesting(
             paths,
             settings.dataset_path,
-            time_zone=settings.time_zone,
+            time_zone=time_zone,
+            default_time_zone=settings.time_zone,
             account_id=account,
             observer=progress,
         )
@@ -135,7 +136,7 @@ def accounts(*, connection: Connection = _CONNECTION, common: Common = _COMMON) 
     with open_service(common.settings(**connection.flags())) as service:
         found = service.accounts()
     if common.json:
-        emit(found)
+        emit([account._asdict() for account in found])
         return 0
     table = listing("account", "name")
     for account in found:

@@ -50,16 +50,26 @@ def is_plain(payload: bytes) -> tuple[int, bool]:
 
 
 def has_hexadecimal(payload: bytes) -> bool:
-    """Tell whether a cell may begin with 0x: Arrow reads such a cell as a number."""
-    if b"x" not in payload and b"X" not in payload:
-        return False
+    """
+    Tell whether a cell may begin with 0x, which Arrow reads as a number.
+
+    One sweep for either letter, and only where it occurs at all; then a look at what stands before.
+    """
+    return any(
+        letter in payload and _begins_cell(payload, b"0" + letter) for letter in (b"x", b"X")
+    )
+
+
+def _begins_cell(payload: bytes, prefix: bytes) -> bool:
     values = np.frombuffer(payload, np.uint8)
-    marks = np.flatnonzero((values[2:] | 0x20) == ord("x"))
-    marks = marks[values[marks + 1] == ord("0")]
-    before = values[marks]
-    is_word = ((before | 0x20) >= ord("a")) & ((before | 0x20) <= ord("z"))
-    is_digit = (before >= ord("0")) & (before <= ord("9"))
-    return bool((~(is_word | is_digit)).any()) or payload[:2].lower() == b"0x"
+    pair = np.frombuffer(prefix, np.uint16)[0]
+    for first in (0, 1):
+        whole = values[first : values.size - (values.size - first) % 2].view(np.uint16)
+        for at in (np.flatnonzero(whole == pair) * 2 + first).tolist():
+            before = payload[at - 1 : at]
+            if not before.isalnum():
+                return True
+    return False
 
 
 def frame(payload: bytes, wrapped: Sequence[tuple[int, int]]) -> Frame:

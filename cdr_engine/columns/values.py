@@ -75,15 +75,29 @@ def text(cells: Any) -> Any:
 def uii(cells: Any) -> Any:
     """Text without the one apostrophe that keeps spreadsheets from rounding it."""
     trimmed = text(cells)
+    if not trimmed.null_count and len(trimmed):
+        bare = _guarded_alike(trimmed)
+        if bare is not None:
+            return bare
     guarded = pc.starts_with(trimmed, APOSTROPHE)
-    if not pc.any(guarded).as_py():
-        return trimmed
-    bare = pc.utf8_slice_codeunits(trimmed, 1)
-    if not pc.all(guarded).as_py():
-        bare = pc.if_else(guarded, bare, trimmed)
-    # One more look for what only the apostrophe held apart.
-    empty = pc.equal(bare, "")
-    return pc.if_else(empty, None, bare) if pc.any(empty).as_py() else bare
+    bare = pc.if_else(guarded, pc.utf8_slice_codeunits(trimmed, 1), trimmed)
+    return pc.if_else(pc.equal(bare, ""), None, bare)
+
+
+def _guarded_alike(cells: Any) -> Any | None:
+    """All but the first byte of cells that have one length and all begin with an apostrophe."""
+    _, offsets, values = cells.buffers()
+    starts = np.frombuffer(offsets, np.int32, len(cells) + 1, cells.offset * 4)
+    length = int(starts[1] - starts[0])
+    if length < 2 or not (np.diff(starts) == length).all():
+        return None
+    rows = np.frombuffer(values, np.uint8, len(cells) * length, starts[0])
+    rows = rows.reshape(len(cells), length)
+    if not (rows[:, 0] == ord(APOSTROPHE)).all():
+        return None
+    bare = np.ascontiguousarray(rows[:, 1:])
+    bounds = np.arange(len(cells) + 1, dtype=np.int32) * np.int32(length - 1)
+    return pa.StringArray.from_buffers(len(cells), pa.py_buffer(bounds), pa.py_buffer(bare))
 
 
 def whole_number(words: Any, kind: Any) -> Typed:
@@ -107,7 +121,7 @@ def flag(words: Any) -> Typed:
 def instant(words: Any, clock: Clock) -> Typed:
     """Local times of the clock's zone as instants."""
     read = clock.instants((word or "").strip(SPACE) for word in words.dictionary.to_pylist())
-    typed = _typed(words, pa.array(read.values, INSTANT))
+    typed = _typed(words, pa.array(read.values, pa.int64()).view(INSTANT))
     if not (read.ambiguous or read.missing):
         return typed
     return typed._replace(

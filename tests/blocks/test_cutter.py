@@ -5,7 +5,7 @@ import io
 import random
 
 import pytest
-from conftest import Cut, assert_accounted, cut, pieces
+from cutting import Cut, assert_accounted, cut, pieces
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
