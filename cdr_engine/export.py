@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 from zoneinfo import ZoneInfo, available_timezones
 
-from cdr_engine.api import GroupBy, ReportRequest, ReportService, StaticToken
 from cdr_engine.dataset import Layout, coverage, writer_lock
 from cdr_engine.errors import HeaderError, IncompleteReport, NotAReport, UsageError
 from cdr_engine.ledger import Ledger
@@ -24,7 +23,7 @@ from cdr_engine.windows import Window, moment, plan, size_of
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from cdr_engine.api import Group, ReportBody
+    from cdr_engine.api import Group, GroupBy, ReportBody, ReportRequest, ReportService
     from cdr_engine.columns import Decoded
     from cdr_engine.dataset import AccountCoverage, DataFile
 
@@ -132,6 +131,8 @@ def export(
     UsageError, ConfigError, DatasetError
         If what is asked for, the settings or the folder do not allow it.
     """
+    from cdr_engine.api import ReportService, StaticToken
+
     if time_zone not in available_timezones():
         raise UsageError(f"time zone {time_zone!r} is not in the TZ database: give US/Arizona, say")
     now = datetime.now(UTC)
@@ -250,6 +251,8 @@ def _criteria(
 def _request(
     account_id: str, window: Window, time_zone: str, group_by: GroupBy, criteria: dict[str, Any]
 ) -> ReportRequest:
+    from cdr_engine.api import ReportRequest
+
     zone = ZoneInfo(time_zone)
     return ReportRequest(
         account_id=account_id,

@@ -218,7 +218,11 @@ class DataFileWriter:
             raise OSError(None, str(error)) from error
         rows = pq.read_metadata(self._calls).num_rows
         names = pq.read_schema(self._calls).names
-        if found.encode() != footer.encode() or rows != footer.ledger.rows or names != self._schema.names:
+        if (
+            found.encode() != footer.encode()
+            or rows != footer.ledger.rows
+            or names != self._schema.names
+        ):
             raise OSError(None, f"read back another file than was written ({rows} rows)")
 
     def _widen_span(self, times: Any) -> None:
