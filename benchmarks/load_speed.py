@@ -79,7 +79,8 @@ def table(runs: dict[str, list[Run]], source: Path) -> str:
     }
     ours = medians[OURS]
     lines = [
-        "| reader | version | times as long | s (min – max) | MB/s | CPU s | peak MB | Parquet MB |",
+        "| reader | version | times as long | seconds (min to max) | MB/s | CPU s | peak MB "
+        "| Parquet MB |",
         "|---|---|---|---|---|---|---|---|",
     ]
     for peer, median in sorted(medians.items(), key=lambda item: item[1].wall_s):
@@ -87,7 +88,7 @@ def table(runs: dict[str, list[Run]], source: Path) -> str:
         name = peer.replace("_", "-")
         lines.append(
             f"| {peer} | {version(name)} | {median.wall_s / ours.wall_s:.2f} "
-            f"| {median.wall_s:.2f} ({min(walls):.2f} – {max(walls):.2f}) "
+            f"| {median.wall_s:.2f} ({min(walls):.2f} to {max(walls):.2f}) "
             f"| {megabytes / median.wall_s:,.0f} | {median.cpu_s:.2f} "
             f"| {median.peak_mb:,.0f} | {median.size_mb:.1f} |"
         )
@@ -150,14 +151,19 @@ def main() -> None:
                 print(f"round {number} {peer}: {one.wall_s:.2f} s", file=sys.stderr, flush=True)
         for peer in options.peers:
             check_same(targets[OURS], targets[peer])
-        machine = f"{os.cpu_count()} cores, {platform.machine()}, Python {platform.python_version()}"
+        machine = (
+            f"{os.cpu_count()} cores, {platform.machine()}, Python {platform.python_version()}"
+        )
         size_mb = source.stat().st_size / 1e6
-        head = f"{options.rows:,} calls, {size_mb:,.0f} MB of CSV; {machine}; {options.rounds} rounds\n\n"
+        head = f"{options.rows:,} calls, {size_mb:,.0f} MB of CSV; {machine}; "
+        head += f"{options.rounds} rounds\n\n"
         text = head + table(runs, source)
         print(text)
         if options.docs:
             (DOCS / "load_speed.svg").write_text(picture(runs), "utf-8")
-            page = f"# Loading a report\n\n{text}\n![seconds by reader](load_speed.svg)\n\n{__doc__}"
+            page = (
+                f"# Loading a report\n\n{text}\n![seconds by reader](load_speed.svg)\n\n{__doc__}"
+            )
             (DOCS / "load_speed.md").write_text(page, "utf-8")
 
 

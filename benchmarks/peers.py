@@ -118,8 +118,8 @@ def chdb(source: Path, target: Path) -> None:
     select = {name: f"r.{name}" for name in names}
     select |= {name: f"nullIf(trim(r.{name}), '')" for name in plain_text(names)}
     select |= {
-        name: f"toDateTime64(parseDateTime(trim(r.{name}), '%c/%e/%y %l:%i %p', '{ZONE}'), 3, 'UTC')"
-        for name in TIMES
+        n: f"toDateTime64(parseDateTime(trim(r.{n}), '%c/%e/%y %l:%i %p', '{ZONE}'), 3, 'UTC')"
+        for n in TIMES
     }
     select["uii"] = "trim(leading '''' from trim(r.uii))"
     select["is_cellular"] = "(lower(trim(r.is_cellular)) = 'yes')::Bool"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -24,14 +26,14 @@ QUESTIONS = (
     (
         "Connect rate per profile, with its 95 % interval",
         """
-        select account_id, cloud_profile_id, latest_name(profile_name, day) as profile_name,
-            sum(n_offered)::bigint as n_offered, sum(n_connected)::bigint as n_connected,
+        select latest_name(profile_name, day) as profile_name, cloud_profile_id,
+            sum(n_offered)::bigint as n_calls,
             sum(n_connected) / sum(n_offered) as connect_rate,
             wilson_low(sum(n_connected), sum(n_offered)) as rate_low,
             wilson_high(sum(n_connected), sum(n_offered)) as rate_high
         from connect_rate_by_profile
         group by account_id, cloud_profile_id
-        order by n_offered desc
+        order by n_calls desc
         limit 10
         """,
     ),
@@ -146,9 +148,19 @@ def demo(*, dataset: Path = DEMO_DATASET) -> int:
         for title, question in QUESTIONS:
             _answer(opened, title, question)
     output().print("\nTry next:")
-    for command in ("status", "views", "query answer_speed --limit 10"):
-        output().print(f"  cdr {command} --dataset {dataset}", soft_wrap=True)
+    flag = f"--dataset {dataset}"
+    for command in (f"status {flag}", "views", f"query answer_speed --limit 10 {flag}"):
+        output().print(f"  {_program()} {command}", soft_wrap=True)
     return 0
+
+
+def _program() -> str:
+    """How this shell can start the command again."""
+    if shutil.which("cdr"):
+        return "cdr"
+    started = Path(sys.argv[0])
+    here = Path.cwd()
+    return str(started.relative_to(here) if started.is_relative_to(here) else started)
 
 
 def _discover(service: ReportService) -> None:
@@ -199,8 +211,6 @@ def _fetch(service: ReportService, dataset: Path) -> None:
 
 
 def _answer(dataset: OpenDataset, title: str, question: str) -> None:
-    import sys
-
     from cdr_engine.views import write
 
     output().print(f"\n{title}")
