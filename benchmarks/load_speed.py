@@ -79,7 +79,7 @@ def table(runs: dict[str, list[Run]], source: Path) -> str:
     }
     ours = medians[OURS]
     lines = [
-        "| reader | version | times as long | seconds (min to max) | MB/s | CPU s | peak MB | out |",
+        "| reader | version | ratio | seconds (min to max) | MB/s | CPU s | peak MB | MB out |",
         "|---|---|---|---|---|---|---|---|",
     ]
     for peer, median in sorted(medians.items(), key=lambda item: item[1].wall_s):
