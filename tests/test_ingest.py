@@ -3,6 +3,8 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import shutil
+import tempfile
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,7 +16,7 @@ from cdr_engine import errors, ingest, status, verify
 from cdr_engine.simulator import ACCOUNT_IDS, COLUMN_NAMES, Simulator, Switches
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from cdr_engine import ExportSummary
 
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
 
 ONE, OTHER = ACCOUNT_IDS
 ZONE = "US/Arizona"
+NOBODY = 65534
 HEADER = ",".join(COLUMN_NAMES)
 
 
@@ -308,7 +311,6 @@ def test_folder_in_place_of_a_file(tmp_path: Path) -> None:
         ingest([tmp_path / "archive"], tmp_path / "dataset", time_zone=ZONE)
 
 
-@pytest.mark.skipif(not Path("/proc/self/mem").exists(), reason="needs a file that fails to read")
 def test_file_that_fails_while_it_is_read(tmp_path: Path) -> None:
     """An error of the disk is a named error with the path, and commits nothing."""
     path = tmp_path / "calls.csv"
@@ -319,13 +321,28 @@ def test_file_that_fails_while_it_is_read(tmp_path: Path) -> None:
     assert [] == status(tmp_path / "dataset").files
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
-def test_file_that_may_not_be_read(tmp_path: Path) -> None:
+@pytest.fixture
+def nobody() -> Iterator[Path]:
+    """A folder of one's own, as somebody who may not read everything as root may."""
+    is_root = os.geteuid() == 0
+    with tempfile.TemporaryDirectory() as folder:
+        ingest([small(Path(folder) / "first.csv")], Path(folder) / "warm", time_zone=ZONE)
+        if is_root:
+            shutil.chown(folder, NOBODY)
+            os.seteuid(NOBODY)
+        try:
+            yield Path(folder)
+        finally:
+            if is_root:
+                os.seteuid(0)
+
+
+def test_file_that_may_not_be_read(nobody: Path) -> None:
     """A file of somebody else's is a named error with the path."""
-    path = small(tmp_path / "calls.csv")
+    path = small(nobody / "calls.csv")
     path.chmod(0)
     with pytest.raises(errors.DataError, match=r"calls\.csv cannot be read: Permission denied"):
-        ingest([path], tmp_path / "dataset", time_zone=ZONE)
+        ingest([path], nobody / "dataset", time_zone=ZONE)
 
 
 def test_account_that_cannot_be_a_folder(tmp_path: Path) -> None:

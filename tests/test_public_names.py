@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import duckdb
+import polars as pl
 import pytest
 
 import cdr_engine
@@ -101,10 +102,9 @@ def test_report_named_in_sql() -> None:
 
 
 def test_report_read_by_polars() -> None:
-    """A report that arrives is a data frame for Polars, where that is installed."""
-    polars = pytest.importorskip("polars")
+    """A report that arrives is a data frame for Polars."""
     report = cdr_engine.read_csv(chunks(), time_zone="US/Arizona")
-    frame = polars.DataFrame(report)
+    frame = pl.DataFrame(report)
 
     assert [19, 48, 296] == frame["connected_duration"].to_list()
     assert 34 == frame.width
