@@ -119,9 +119,7 @@ def load_settings(
     values |= _checked(_from_environment(environment), "the environment")
     given = {name: value for name, value in flags.items() if value is not None}
     values |= _checked(given, "the command line")
-    settings = msgspec.convert(values, Settings, strict=False)
-    rate_limits(settings.rate_limit)
-    return settings
+    return msgspec.convert(values, Settings, strict=False)
 
 
 def _user_file(environment: Mapping[str, str]) -> Path:
@@ -147,8 +145,8 @@ def _from_environment(environment: Mapping[str, str]) -> dict[str, Any]:
 
 def _checked(values: dict[str, Any], source: str) -> dict[str, Any]:
     try:
-        msgspec.convert(values, Settings, strict=False)
-    except msgspec.ValidationError as error:
+        rate_limits(msgspec.convert(values, Settings, strict=False).rate_limit)
+    except (msgspec.ValidationError, ConfigError) as error:
         raise ConfigError(f"settings from {source}: {error}") from error
     zone = values.get("time_zone")
     if zone is not None:

@@ -71,10 +71,14 @@ def moment(text: str, *, time_zone: str, now: datetime) -> datetime:
                 f"{text!r} is no date or time: write 2026-11-01, '2026-11-01 06:30', yesterday "
                 "or -30d"
             ) from None
-    if found.second or found.microsecond:
-        raise UsageError(f"{text!r} is not on a whole minute, as windows are")
     aware = found if found.tzinfo else found.replace(tzinfo=zone)
-    return aware.astimezone(UTC)
+    try:
+        instant = aware.astimezone(UTC)
+    except OverflowError:
+        raise UsageError(f"{text!r} is beyond the years 1 to 9999") from None
+    if instant.second or instant.microsecond:
+        raise UsageError(f"{text!r} is not on a whole minute, as windows are")
+    return instant
 
 
 def size_of(text: str) -> timedelta | None:
@@ -136,13 +140,18 @@ def _next_bound(start: datetime, size: timedelta | None, zone: ZoneInfo) -> date
     local = start.astimezone(zone)
     if size is None:
         year, month = divmod(local.year * 12 + local.month, 12)
-        return _midnight(date(year, month + 1, 1), zone)
+        return _midnight(date(year, month + 1, 1), zone, after=start)
     if size < UNITS["d"] or size % UNITS["d"]:
-        return min(start + size, _midnight(local.date() + UNITS["d"], zone))
+        past = (start - _midnight(local.date(), zone)) // size
+        bound = _midnight(local.date(), zone) + (past + 1) * size
+        return min(bound, _midnight(local.date() + UNITS["d"], zone, after=start))
     days = size // UNITS["d"]
     past = (local.date() - EPOCH).days % days
-    return _midnight(local.date() + timedelta(days=days - past), zone)
+    return _midnight(local.date() + timedelta(days=days - past), zone, after=start)
 
 
-def _midnight(day: date, zone: ZoneInfo) -> datetime:
-    return datetime.combine(day, time(), zone).astimezone(UTC)
+def _midnight(day: date, zone: ZoneInfo, *, after: datetime | None = None) -> datetime:
+    """Where a day begins; of two midnights, as clocks may be set back, the one after an instant."""
+    first = datetime.combine(day, time(), zone)
+    bound = first.astimezone(UTC)
+    return first.replace(fold=1).astimezone(UTC) if after and bound <= after else bound

@@ -24,7 +24,7 @@ __all__ = ["Typed", "flag", "instant", "repeating_text", "text", "uii", "whole_n
 
 SPACE = " "
 APOSTROPHE = "'"
-WHOLE_NUMBER = re.compile(r"[ \t]*(-?[0-9]{1,25})[ \t]*")
+WHOLE_NUMBER = re.compile(r"[ \t]*(-?)0*([0-9]{1,20})[ \t]*")
 FLAGS = {
     "yes": True,
     "y": True,
@@ -107,7 +107,7 @@ def whole_number(words: Any, kind: Any) -> Typed:
     numbers: list[int | None] = []
     for word in words.dictionary.to_pylist():
         found = WHOLE_NUMBER.fullmatch(word or "")
-        number = int(found[1]) if found else None
+        number = int(found[1] + found[2]) if found else None
         numbers.append(number if number is not None and low <= number <= high else None)
     return _typed(words, pa.array(numbers, kind))
 

@@ -7,10 +7,12 @@ from cdr_engine.dataset.footer import DataFile, Footer, read_footer
 from cdr_engine.dataset.layout import Layout
 from cdr_engine.dataset.lock import writer_lock
 from cdr_engine.dataset.neighbours import Neighbours
+from cdr_engine.dataset.rejects import LISTED_SCHEMA, listed_rejects, write_raw
 from cdr_engine.dataset.verify import Finding, verify
 from cdr_engine.dataset.writer import DataFileWriter
 
 __all__ = [
+    "LISTED_SCHEMA",
     "AccountCoverage",
     "Coverage",
     "DataFile",
@@ -20,7 +22,9 @@ __all__ = [
     "Layout",
     "Neighbours",
     "coverage",
+    "listed_rejects",
     "read_footer",
     "verify",
+    "write_raw",
     "writer_lock",
 ]

@@ -1,6 +1,8 @@
 """
 The record in the footer of a data file: what was asked for, what came, what became of it.
 
+Its file of rejects carries the same record.
+
 There is no other state: what is exported is read from these, so it cannot disagree with the files.
 """
 
@@ -43,6 +45,9 @@ class Footer(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     first_enqueued: datetime | None = None
     last_enqueued: datetime | None = None
     """Span of enqueue_time over the rows."""
+    columns: tuple[str, ...] = ()
+    """Names of the header line, in its order; aliases resolved."""
+    delimiter: str = ","
     missing_columns: tuple[str, ...] = ()
     unknown_columns: tuple[str, ...] = ()
     seconds: float = 0.0
@@ -100,7 +105,7 @@ def read_footer(path: Path) -> DataFile:
     try:
         metadata = pq.read_metadata(path).metadata or {}
         footer = Footer.decode(metadata[FOOTER_KEY])
-    except (pa.ArrowException, OSError, KeyError, msgspec.DecodeError) as error:
+    except (pa.ArrowException, OSError, KeyError, UnicodeDecodeError, msgspec.DecodeError) as error:
         raise DatasetError(f"{path} is not a data file of this engine: {_short(error)}") from error
     return DataFile(path, footer, path.stat().st_size)
 

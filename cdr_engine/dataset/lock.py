@@ -39,8 +39,15 @@ def writer_lock(layout: Layout) -> Iterator[None]:
     except OSError as error:
         raise CommitError(f"cannot write to {layout.root}: {error.strerror}") from error
     try:
-        for path in layout.leftovers():
-            path.unlink(missing_ok=True)
+        _tidy(layout)
         yield
     finally:
         lock.release()
+
+
+def _tidy(layout: Layout) -> None:
+    try:
+        for path in layout.leftovers():
+            path.unlink(missing_ok=True)
+    except OSError as error:
+        raise CommitError(f"cannot tidy up {layout.root}: {error.strerror}") from error

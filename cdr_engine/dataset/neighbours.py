@@ -9,7 +9,7 @@ that is an edge or nothing, for overlapping archives what overlaps.
 from __future__ import annotations
 
 from collections import OrderedDict
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -31,6 +31,31 @@ KEPT_GROUPS = 16
 """Row groups whose keys are kept; consecutive batches meet the same ones."""
 
 
+class _Span(NamedTuple):
+    """The first and the last time of a batch, and whether it has calls without one."""
+
+    first: datetime | None
+    last: datetime | None
+    has_null: bool
+
+    @classmethod
+    def of(cls, times: Any) -> _Span:
+        bounds = pc.min_max(times).as_py()
+        return cls(bounds["min"], bounds["max"], times.null_count > 0)
+
+    def meets(self, first: datetime | None, last: datetime | None) -> bool:
+        """Tell whether another span has an instant in common with it; None is no span at all."""
+        if self.first is None or self.last is None or first is None or last is None:
+            return False
+        return self.first <= last and first <= self.last
+
+    def may_be_in(self, statistics: Any) -> bool:
+        """Tell whether a row group may hold such times, by the bounds in its metadata."""
+        if statistics is None or (self.has_null and statistics.null_count != 0):
+            return True
+        return statistics.has_min_max and self.meets(statistics.min, statistics.max)
+
+
 class Neighbours:
     """
     Files of one account that a new file must not repeat.
@@ -49,14 +74,12 @@ class Neighbours:
         """Return the batch without calls that these files hold."""
         if not self._files or not batch.num_rows:
             return batch
-        bounds = pc.min_max(batch.column("enqueue_time")).as_py()
-        if bounds["min"] is None:
-            return batch
+        span = _Span.of(batch.column("enqueue_time"))
         known = [
             keys
             for file in self._files
-            if _meet(file, bounds["min"], bounds["max"])
-            for keys in self._keys(file.path, bounds["min"], bounds["max"])
+            if span.has_null or span.meets(file.footer.first_enqueued, file.footer.last_enqueued)
+            for keys in self._keys(file.path, span)
         ]
         if not known:
             return batch
@@ -71,15 +94,14 @@ class Neighbours:
         candidates[rows] = is_known
         return batch.filter(pa.array(~candidates))
 
-    def _keys(self, path: Path, first: datetime, last: datetime) -> Iterable[Any]:
-        """Key columns of the row groups of a file that may hold times from first to last."""
+    def _keys(self, path: Path, span: _Span) -> Iterable[Any]:
+        """Key columns of the row groups of a file that may hold times of a span."""
         file = pq.ParquetFile(path)
         try:
             column = file.schema_arrow.names.index("enqueue_time")
             for group in range(file.num_row_groups):
                 statistics = file.metadata.row_group(group).column(column).statistics
-                is_known = statistics is not None and statistics.has_min_max
-                if not is_known or (statistics.min <= last and first <= statistics.max):
+                if span.may_be_in(statistics):
                     yield self._group(file, path, group)
         finally:
             file.close()
@@ -92,11 +114,6 @@ class Neighbours:
                 self._groups.popitem(last=False)
         self._groups.move_to_end(key)
         return self._groups[key]
-
-
-def _meet(file: DataFile, first: datetime, last: datetime) -> bool:
-    start, end = file.footer.first_enqueued, file.footer.last_enqueued
-    return start is None or end is None or (start <= last and first <= end)
 
 
 def _tuples(table: Any) -> Iterable[tuple[Any, ...]]:

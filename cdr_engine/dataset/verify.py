@@ -2,7 +2,7 @@
 Whether every file of a dataset is what its footer claims.
 
 DuckDB and pyarrow both return wrong sums from a file with one flipped bit unless page checksums are
-read; here they are.
+read; here they are, and the seal, which holds for the bytes around the pages too.
 """
 
 from __future__ import annotations
@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, NamedTuple
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from cdr_engine.dataset.footer import read_footer
-from cdr_engine.errors import DatasetError
+from cdr_engine.dataset.footer import Footer, read_footer
+from cdr_engine.dataset.seal import is_sealed
+from cdr_engine.errors import DatasetError, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -32,49 +33,58 @@ class Finding(NamedTuple):
 
 
 def verify(layout: Layout) -> Iterator[Finding]:
-    """Read every page of every file against its checksum, and every ledger against its rows."""
+    """Read every byte of every file against its checksums, and every ledger against its rows."""
     for path in layout.data_files():
-        problem = _data_file_problem(layout, path)
+        problem = _content_problem(path) or _record_problem(layout, path)
         if problem:
             yield Finding(path, problem)
     for path in layout.reject_files():
-        problem = _pages_problem(path)
+        problem = _content_problem(path)
         if problem:
             yield Finding(path, problem)
     for path in layout.leftovers():
         yield Finding(path, "left over by an interrupted writer; the next export removes it")
 
 
-def _data_file_problem(layout: Layout, path: Path) -> str | None:
-    problem = _pages_problem(path)
-    if problem:
-        return problem
+def _content_problem(path: Path) -> str | None:
+    """What is wrong with the bytes; the seal comes first, as damaged metadata can be anything."""
     try:
-        footer = read_footer(path).footer
-    except DatasetError as error:
-        return str(error)
-    try:
-        footer.ledger.check()
-    except AssertionError as error:
-        return str(error)
-    rows = pq.read_metadata(path).num_rows
-    if rows != footer.ledger.rows:
-        return f"{rows} rows where its ledger says {footer.ledger.rows}"
-    place = layout.place(footer.account_id, footer.name)
-    if path != place.calls:
-        return f"its footer belongs to {place.calls.relative_to(layout.root)}"
-    listed = pq.read_metadata(place.rejects).num_rows if place.rejects.exists() else 0
-    expected = footer.ledger.rejected_records + footer.ledger.rejected_cells
-    if listed != expected:
-        return f"{listed} rejects on file where its ledger says {expected}"
-    return None
-
-
-def _pages_problem(path: Path) -> str | None:
-    try:
+        if not is_sealed(path):
+            return "its bytes are not those that were committed"
         with pq.ParquetFile(path, page_checksum_verification=True) as file:
             for batch in file.iter_batches():
                 batch.validate(full=True)
     except (pa.ArrowException, OSError) as error:
         return str(error).partition("\n")[0][:200]
+    return None
+
+
+def _record_problem(layout: Layout, path: Path) -> str | None:
+    """What is wrong with the record of a data file whose bytes are whole."""
+    try:
+        footer = read_footer(path).footer
+        footer.ledger.check()
+        place = layout.place(footer.account_id, footer.name)
+    except (DatasetError, UsageError, AssertionError) as error:
+        return str(error)
+    rows = pq.read_metadata(path).num_rows
+    if rows != footer.ledger.rows:
+        return f"{rows} rows where its ledger says {footer.ledger.rows}"
+    if path != place.calls:
+        return f"its footer belongs to {place.calls.relative_to(layout.root)}"
+    return _rejects_problem(place.rejects, footer)
+
+
+def _rejects_problem(path: Path, footer: Footer) -> str | None:
+    """What is wrong between a data file and its rejects; damage to these is a finding of theirs."""
+    expected = footer.ledger.rejected_records + footer.ledger.rejected_cells
+    listed = 0
+    if path.exists():
+        if _content_problem(path):
+            return None
+        if read_footer(path).footer != footer:
+            return "the rejects under its name are those of another body"
+        listed = pq.read_metadata(path).num_rows
+    if listed != expected:
+        return f"{listed} rejects on file where its ledger says {expected}"
     return None

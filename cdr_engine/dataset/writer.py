@@ -2,16 +2,19 @@
 RecordBatches in, one committed data file out, or nothing.
 
 Strategy. Everything is written under a name that no pattern for data files matches. Commit is:
-close, fsync, read back, rename, fsync the folder; the rejects first, the data file last, so that
-the data file's rename is the one step that makes a window exist. Whatever fails before it leaves
-only temporary names, which are removed here, or under the writer's lock after a crash. A failed
-fsync fails the commit: the pages it could not write are marked clean, and asking again would lie.
+close, seal, fsync, read back, rename, fsync the folder; the rejects first, the data file last, so
+that the data file's rename is the one step that makes a window exist. Whatever fails before it
+leaves only temporary names, which are removed here, or under the writer's lock after a crash; what
+fails behind it puts back the files that were there. A failed fsync fails the commit: the pages it
+could not write are marked clean, and asking again would lie.
 """
 
 from __future__ import annotations
 
 import os
 import secrets
+import shutil
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any, Self
@@ -23,14 +26,16 @@ import pyarrow.parquet as pq
 
 from cdr_engine.dataset.footer import FOOTER_KEY, DataFile, Footer, read_footer
 from cdr_engine.dataset.layout import FILE_MODE, PARTIAL, Layout, make_folder, sync_folder
+from cdr_engine.dataset.seal import BLANK, SEAL_KEY, seal
 from cdr_engine.errors import CommitError, DatasetError
 from cdr_engine.schema import COLUMNS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
     from pathlib import Path
     from types import TracebackType
 
+    from cdr_engine.dataset.layout import Place
     from cdr_engine.ledger import Reject
 
 __all__ = ["REJECTS_SCHEMA", "DataFileWriter"]
@@ -149,19 +154,18 @@ class DataFileWriter:
         try:
             self._flush()
             self._flush_rejects()
-            self._open(self._calls, self._schema).add_key_value_metadata(
-                {FOOTER_KEY: footer.encode()}
-            )
+            self._open(self._calls, self._schema)
             for path in self._writers:
-                self._finish(path)
+                self._finish(path, footer)
             self._read_back(footer)
-            if self._rejected in self._writers:
-                self._rejected.rename(place.rejects)
-                sync_folder(place.rejects.parent)
-            self._calls.rename(place.calls)
-            sync_folder(place.calls.parent)
-            if self._rejected not in self._writers:
-                place.rejects.unlink(missing_ok=True)
+            with _restoring(place):
+                if self._rejected in self._writers:
+                    self._rejected.rename(place.rejects)
+                    sync_folder(place.rejects.parent)
+                self._calls.rename(place.calls)
+                sync_folder(place.calls.parent)
+                if self._rejected not in self._writers:
+                    place.rejects.unlink(missing_ok=True)
             return DataFile(place.calls, footer, place.calls.stat().st_size)
         except (OSError, pa.ArrowException) as error:
             raise self._refused(error) from error
@@ -191,19 +195,18 @@ class DataFileWriter:
             make_folder(path.parent)
             flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW
             os.close(os.open(path, flags, FILE_MODE))
-            self._writers[path] = pq.ParquetWriter(
-                path,
-                schema,
-                use_dictionary=[name for name in schema.names if name not in DISTINCTIVE],
-                write_statistics=[name for name in schema.names if name in STATISTICS],
-                write_page_checksum=True,
-                store_schema=False,
-                **COMPRESSION,
-            )
+            try:
+                self._writers[path] = _parquet_writer(path, schema)
+            except BaseException:
+                path.unlink()
+                raise
         return self._writers[path]
 
-    def _finish(self, path: Path) -> None:
-        self._writers[path].close()
+    def _finish(self, path: Path, footer: Footer) -> None:
+        writer = self._writers[path]
+        writer.add_key_value_metadata({FOOTER_KEY: footer.encode(), SEAL_KEY: BLANK})
+        writer.close()
+        seal(path)
         descriptor = os.open(path, os.O_RDONLY)
         try:
             os.fsync(descriptor)
@@ -237,3 +240,47 @@ class DataFileWriter:
     def _refused(self, error: Exception) -> CommitError:
         reason = getattr(error, "strerror", None) or str(error).partition("\n")[0]
         return CommitError(f"cannot write to {self._calls.parent}: {reason}; nothing was committed")
+
+
+def _parquet_writer(path: Path, schema: Any) -> Any:
+    return pq.ParquetWriter(
+        path,
+        schema,
+        use_dictionary=[name for name in schema.names if name not in DISTINCTIVE],
+        write_statistics=[name for name in schema.names if name in STATISTICS],
+        write_page_checksum=True,
+        store_schema=False,
+        **COMPRESSION,
+    )
+
+
+@contextmanager
+def _restoring(place: Place) -> Iterator[None]:
+    """Put back the files that a commit replaces if it fails between its renames and their sync."""
+    before: dict[Path, Path] = {}
+    try:
+        for path in place:
+            if path.exists():
+                before[path] = path.with_name(f".{path.stem}-before{PARTIAL}")
+                _keep(path, before[path])
+        try:
+            yield
+        except BaseException:
+            for path in reversed(place):
+                if path in before:
+                    before[path].rename(path)
+                else:
+                    path.unlink(missing_ok=True)
+            raise
+    finally:
+        for kept in before.values():
+            kept.unlink(missing_ok=True)
+
+
+def _keep(path: Path, under: Path) -> None:
+    """Give a file a second name; a copy where the file system has no hard links."""
+    under.unlink(missing_ok=True)
+    try:
+        under.hardlink_to(path)
+    except OSError:
+        shutil.copy2(path, under)
