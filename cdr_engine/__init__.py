@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from cdr_engine.analysis import OpenDataset, open_dataset, status, verify
+from cdr_engine.analysis import OpenDataset, open_dataset, rejects, status, verify
 from cdr_engine.errors import CdrError
 from cdr_engine.export import ExportObserver, ExportSummary, export
 from cdr_engine.ingest import IngestSummary, ingest
@@ -26,6 +26,7 @@ __all__ = [
     "ingest",
     "open_dataset",
     "read_csv",
+    "rejects",
     "status",
     "verify",
 ]

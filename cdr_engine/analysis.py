@@ -3,9 +3,17 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import IO, TYPE_CHECKING, Any, Self
 
-from cdr_engine.dataset import Coverage, Finding, Layout, coverage
+from cdr_engine.dataset import (
+    LISTED_SCHEMA,
+    Coverage,
+    Finding,
+    Layout,
+    coverage,
+    listed_rejects,
+    write_raw,
+)
 from cdr_engine.dataset import verify as verify_files
 from cdr_engine.errors import DatasetError
 from cdr_engine.views import connect, query
@@ -14,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
     from types import TracebackType
 
-__all__ = ["OpenDataset", "open_dataset", "status", "verify"]
+__all__ = ["OpenDataset", "open_dataset", "rejects", "status", "verify", "write_raw_rejects"]
 
 
 class OpenDataset:
@@ -86,10 +94,7 @@ def status(path: str | Path) -> Coverage:
     DatasetError
         If there is no such folder, or one of its data files cannot be read.
     """
-    root = Path(path)
-    if not root.is_dir():
-        raise DatasetError(f"there is no dataset at {root}: export or ingest into it first")
-    return coverage(Layout(root))
+    return coverage(_layout(path))
 
 
 def verify(path: str | Path) -> Iterator[Finding]:
@@ -101,7 +106,45 @@ def verify(path: str | Path) -> Iterator[Finding]:
     DatasetError
         If there is no such folder.
     """
+    return verify_files(_layout(path))
+
+
+def rejects(path: str | Path) -> Any:
+    """
+    Read what was set aside: records and cells with their place, reason and bytes.
+
+    Returns
+    -------
+    pyarrow.RecordBatchReader
+        One row a reject: account_id, file, record, byte_offset, length, column (NULL where the
+        whole record was set aside), reason, raw.
+
+    Raises
+    ------
+    DatasetError
+        If there is no such folder.
+    """
+    import pyarrow as pa
+
+    return pa.RecordBatchReader.from_batches(LISTED_SCHEMA, listed_rejects(_layout(path)))
+
+
+def write_raw_rejects(path: str | Path, out: IO[bytes]) -> int:
+    """
+    Write rejected records as they came, under their header; returns how many.
+
+    Raises
+    ------
+    DatasetError
+        If there is no such folder.
+    UsageError
+        If records of differing headers are there: they make no single file.
+    """
+    return write_raw(_layout(path), out)
+
+
+def _layout(path: str | Path) -> Layout:
     root = Path(path)
     if not root.is_dir():
-        raise DatasetError(f"there is no dataset at {root}: nothing to verify")
-    return verify_files(Layout(root))
+        raise DatasetError(f"there is no dataset at {root}: export or ingest into it first")
+    return Layout(root)

@@ -15,7 +15,8 @@ CdrError                     exit 1
 │   └── IncompleteReport              the body ended, or stalled, before its framing said so
 ├── PartialExport            exit 5   some windows failed; what was committed stays
 ├── DataError                exit 1   bytes that cannot be read as the report (a ValueError)
-│   └── HeaderError                   no header line with the columns the engine needs
+│   ├── HeaderError                   no header line with the columns the engine needs
+│   └── SchemaError                   a header names columns that the contract does not allow
 ├── DatasetError             exit 1   the folder
 │   ├── DatasetLocked        exit 7   another writer holds it
 │   ├── DamagedDataset       exit 6   verify found files that are not what they claim
@@ -44,6 +45,7 @@ __all__ = [
     "NotAReport",
     "PartialExport",
     "RequestError",
+    "SchemaError",
     "ServiceRefused",
     "ServiceUnreachable",
     "UsageError",
@@ -120,6 +122,10 @@ class DataError(CdrError, ValueError):
 
 class HeaderError(DataError):
     """No header line names the columns that the engine needs."""
+
+
+class SchemaError(DataError):
+    """A header line names columns that the contract does not allow."""
 
 
 class DatasetError(CdrError):

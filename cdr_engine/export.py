@@ -196,7 +196,9 @@ def export_windows(
             observer.started(account_id, window)
             before = [file for file in files if file.footer.account_id == account_id]
             neighbours = [*held.of(account_id).files, *before]
-            origin = Origin("report", account_id, time_zone, window, request.summary())
+            origin = Origin(
+                "report", account_id, time_zone, window=window, request=request.summary()
+            )
             with service.report(request) as body:
                 limiter.count()
                 files.append(_load(body, layout, origin, neighbours, observer))
@@ -283,9 +285,11 @@ def _load(
     """One window, from its answer to the commit."""
     others = [file for file in held if file.footer.window != origin.window]
     try:
-        return load(body, layout, origin, held=others, observer=observer, judge=_judge)
+        file = load(body, layout, origin, held=others, observer=observer, judge=_judge)
     except HeaderError as error:
         raise NotAReport(f"the service's answer is not this report: {error}") from error
+    assert file is not None, "no digest was named as known"
+    return file
 
 
 def _judge(decoded: Decoded) -> None:

@@ -2,35 +2,34 @@
 
 from __future__ import annotations
 
-import hashlib
+from glob import glob
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple, Self
+from typing import TYPE_CHECKING, NamedTuple
 from zoneinfo import ZoneInfo
 
 import msgspec
 
+from cdr_engine.archives import STDIN, Member, members
+from cdr_engine.columns import Contract
 from cdr_engine.dataset import Layout, coverage, writer_lock
-from cdr_engine.errors import DataError, HeaderError, UsageError
+from cdr_engine.errors import HeaderError, SchemaError, UsageError
 from cdr_engine.pipeline import Observer, Origin, load
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
-    from types import TracebackType
+    from collections.abc import Iterable, Sequence
 
-    from cdr_engine.dataset import Coverage, DataFile
+    from cdr_engine.dataset import DataFile
 
 __all__ = ["IngestSummary", "ingest"]
 
-CHUNK_BYTES = 1 << 20
-
 
 class IngestSummary(NamedTuple):
-    """What became of the files."""
+    """What became of the reports in the files."""
 
     files: tuple[DataFile, ...]
     """Committed by this run."""
-    known: tuple[Path, ...]
-    """Left alone: the dataset holds their content already."""
+    known: tuple[str, ...]
+    """Names of reports that were left alone: the dataset holds their content already."""
 
 
 class _Criteria(msgspec.Struct, rename="camel"):
@@ -42,50 +41,6 @@ class _Request(msgspec.Struct, rename="camel"):
     report_criteria: _Criteria
 
 
-class ArchivedFile:
-    """A file as a body: its chunks, and the SHA-256 of what was read."""
-
-    proof = "file"
-
-    def __init__(self, path: Path) -> None:
-        self._path = path
-        try:
-            self._file = path.open("rb", buffering=0)
-        except OSError as error:
-            raise self._unreadable(error) from error
-        self._digest = hashlib.sha256()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._file.close()
-
-    def __iter__(self) -> Iterator[bytes]:
-        while chunk := self._read():
-            self._digest.update(chunk)
-            yield chunk
-
-    @property
-    def sha256(self) -> str:
-        """Of the bytes so far, as hexadecimal digits."""
-        return self._digest.hexdigest()
-
-    def _read(self) -> bytes | None:
-        try:
-            return self._file.read(CHUNK_BYTES)
-        except OSError as error:
-            raise self._unreadable(error) from error
-
-    def _unreadable(self, error: OSError) -> DataError:
-        return DataError(f"{self._path} cannot be read: {error.strerror}")
-
-
 def ingest(
     paths: Iterable[str | Path],
     dataset: str | Path,
@@ -93,6 +48,8 @@ def ingest(
     time_zone: str | None = None,
     default_time_zone: str | None = None,
     account_id: str | None = None,
+    delimiter: bytes | None = None,
+    contract: Contract = "evolve",
     observer: Observer | None = None,
 ) -> IngestSummary:
     """
@@ -103,6 +60,9 @@ def ingest(
 
     Parameters
     ----------
+    paths
+        Files, plain or compressed (gzip, bzip2, zstd), zip archives, folders, patterns, or `-` for
+        standard input.
     time_zone
         TZ database name of the zone the files were made in. Where it is not given, the request
         that a file answers, beside it as `NAME.request.json`, must tell.
@@ -110,6 +70,11 @@ def ingest(
         Zone of files that have no such request either.
     account_id
         Whose calls they are; else the request's, if it names one account; else unknown.
+    delimiter
+        One byte; recognised from each header line where it is not given.
+    contract
+        What becomes of columns the report does not know: kept as text (`evolve`), an error
+        (`freeze`) or left out (`discard`).
 
     Raises
     ------
@@ -121,31 +86,62 @@ def ingest(
         If the folder does not allow it.
     """
     observer = observer or Observer()
-    files = [Path(path) for path in paths]
-    origins = [_origin(path, time_zone, default_time_zone, account_id) for path in files]
+    files = [file for path in paths for file in _files(Path(path))]
+    origins = [
+        _origin(path, time_zone, default_time_zone, account_id)._replace(
+            delimiter=delimiter, contract=contract
+        )
+        for path in files
+    ]
     layout = Layout(Path(dataset))
     done: list[DataFile] = []
-    known: list[Path] = []
+    known: list[str] = []
     with writer_lock(layout):
         held = coverage(layout)
         for path, origin in zip(files, origins, strict=True):
-            loaded = _load(path, origin, layout, held, done, observer)
-            if loaded is None:
-                known.append(path)
-            else:
-                done.append(loaded)
+            for member in members(path):
+                here = [file for file in [*held.files, *done] if _is_of(file, origin)]
+                loaded = _load(member, origin, layout, here, observer)
+                if loaded is None:
+                    known.append(member.name)
+                else:
+                    done.append(loaded)
     return IngestSummary(tuple(done), tuple(known))
+
+
+def _files(path: Path) -> list[Path]:
+    """What a path names: a file, standard input, all files below a folder, or a pattern's."""
+    if str(path) == STDIN or path.is_file():
+        return [path]
+    if path.is_dir():
+        found = [file for file in sorted(path.rglob("*")) if file.is_file()]
+    elif set(str(path)) & set("*?["):
+        found = [Path(name) for name in sorted(glob(str(path), recursive=True))]  # noqa: PTH207  # may be absolute
+        found = [file for name in found for file in ([name] if name.is_file() else _files(name))]
+    else:
+        raise UsageError(f"{path}: there is no such file")
+    found = [file for file in found if file.suffix != ".json" and not file.name.startswith(".")]
+    if not found:
+        raise UsageError(f"{path}: there are no files in it")
+    return found
+
+
+def _request_beside(path: Path) -> Path | None:
+    """The request that a file answers: its name, with fewer and fewer suffixes, tells."""
+    name = path.name
+    while name and str(path) != STDIN:
+        beside = path.with_name(f"{name}.request.json")
+        if beside.is_file():
+            return beside
+        name = name.rpartition(".")[0]
+    return None
 
 
 def _origin(
     path: Path, time_zone: str | None, default_time_zone: str | None, account_id: str | None
 ) -> Origin:
-    if path.is_dir():
-        raise UsageError(f"{path} is a folder: name the files in it")
-    if not path.is_file():
-        raise UsageError(f"{path}: there is no such file")
-    beside = path.with_name(f"{path.stem}.request.json")
-    if beside.is_file():
+    beside = _request_beside(path)
+    if beside is not None:
         try:
             criteria = msgspec.json.decode(beside.read_bytes(), type=_Request).report_criteria
         except msgspec.DecodeError as error:
@@ -157,7 +153,7 @@ def _origin(
     if time_zone is None:
         raise UsageError(
             f"{path}: in which time zone was it made? pass --time-zone US/Arizona, or put the "
-            f"request it answers beside it as {beside.name}"
+            f"request it answers beside it as {path.name.partition('.')[0]}.request.json"
         )
     try:
         ZoneInfo(time_zone)
@@ -167,35 +163,27 @@ def _origin(
 
 
 def _load(
-    path: Path,
+    member: Member,
     origin: Origin,
     layout: Layout,
-    held: Coverage,
-    done: Sequence[DataFile],
+    here: Sequence[DataFile],
     observer: Observer,
 ) -> DataFile | None:
-    """One file, from its first byte to the commit; None where its content is there already."""
-    here = [*held.of(origin.account_id).files, *_of(done, origin.account_id)]
-    if _is_known(path, here):
-        return None
+    """One report, from its first byte to the commit; None where its content is there already."""
+    known = {file.footer.sha256: file.footer.ledger.bytes for file in here}
+    if member.size is not None and member.size in known.values():
+        # Read it once more than needed, but only where another has the same length.
+        with member.open() as body:
+            for _ in body:
+                pass
+            if body.sha256 in known:
+                return None
     try:
-        with ArchivedFile(path) as body:
-            return load(body, layout, origin, held=here, observer=observer)
-    except HeaderError as error:
-        raise HeaderError(f"{path}: {error}") from error
+        with member.open() as body:
+            return load(body, layout, origin, held=here, observer=observer, known=known)
+    except (HeaderError, SchemaError) as error:
+        raise type(error)(f"{member.name}: {error}") from error
 
 
-def _of(files: Iterable[DataFile], account_id: str | None) -> list[DataFile]:
-    return [file for file in files if file.footer.account_id == account_id]
-
-
-def _is_known(path: Path, here: Iterable[DataFile]) -> bool:
-    """Compare content, but only with files of the same length: hashing twice costs a pass."""
-    size = path.stat().st_size
-    digests = {f.footer.sha256 for f in here if f.footer.ledger.bytes == size}
-    if not digests:
-        return False
-    with ArchivedFile(path) as chunks:
-        for _ in chunks:
-            pass
-        return chunks.sha256 in digests
+def _is_of(file: DataFile, origin: Origin) -> bool:
+    return file.footer.account_id == origin.account_id

@@ -18,13 +18,13 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from cdr_engine.blocks import BLOCK_BYTES, Block, BlockCutter
-from cdr_engine.columns import Decoded, Decoder, calls_schema, plain
+from cdr_engine.blocks import BLOCK_BYTES, Block, BlockCutter, Header
+from cdr_engine.columns import Contract, Decoded, Decoder, calls_schema, plain
 from cdr_engine.dataset import DataFileWriter, Footer, Neighbours
 from cdr_engine.ledger import Ledger, Reject
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from collections.abc import Callable, Container, Iterable, Iterator, Mapping
 
     from cdr_engine.dataset import DataFile, Layout
     from cdr_engine.windows import Window
@@ -36,6 +36,9 @@ DECODERS = 2
 UNDER_WAY = 6
 """Blocks cut but not yet handed on."""
 
+REJECTS_KEPT = 10_000
+"""Rejects that a report keeps for its reader: memory must not grow with a broken body."""
+
 
 class Report:
     """
@@ -43,7 +46,8 @@ class Report:
 
     Any reader of the Arrow C stream takes it as it is: `duckdb.from_arrow(report)`,
     `polars.DataFrame(report)`. `ledger` and `rejects` are whole when the stream has ended;
-    `rejects` are kept by `to_batches` and the stream, not by `decoded`.
+    `rejects`, the first `REJECTS_KEPT` of them, are kept by `to_batches` and the stream, not by
+    `decoded`; the ledger counts all.
     """
 
     def __init__(
@@ -52,6 +56,7 @@ class Report:
         *,
         time_zone: str,
         delimiter: bytes | None = None,
+        contract: Contract = "evolve",
         block_bytes: int = BLOCK_BYTES,
     ) -> None:
         self.ledger = Ledger()
@@ -62,8 +67,13 @@ class Report:
         while self._cutter.header is None:
             chunk = next(self._chunks, None)
             self._first += self._cutter.finish() if chunk is None else self._cutter.feed(chunk)
-        names, dialect = self._cutter.header
-        self.decoder = Decoder(names, delimiter=dialect.delimiter, time_zone=time_zone)
+        self.header: Header = self._cutter.header
+        self.decoder = Decoder(
+            self.header.names,
+            delimiter=self.header.dialect.delimiter,
+            time_zone=time_zone,
+            contract=contract,
+        )
         self.schema = calls_schema(self.decoder.unknown)
 
     @property
@@ -92,7 +102,7 @@ class Report:
     def to_batches(self) -> Iterator[Any]:
         """RecordBatches in `schema`: the 34 columns, then unknown ones as text."""
         for decoded in self.decoded():
-            self.rejects += decoded.rejects
+            self.rejects += decoded.rejects[: REJECTS_KEPT - len(self.rejects)]
             yield plain(decoded.batch)
 
     def __arrow_c_stream__(self, requested_schema: object = None) -> object:
@@ -159,6 +169,10 @@ class Origin(NamedTuple):
     source: Literal["report", "file"]
     account_id: str | None
     time_zone: str
+    delimiter: bytes | None = None
+    """Recognised from the header line where it is not given."""
+    contract: Contract = "evolve"
+    """What becomes of columns the report does not know."""
     window: Window | None = None
     request: Mapping[str, Any] = MappingProxyType({})
 
@@ -181,7 +195,8 @@ def load(
     held: Iterable[DataFile],
     observer: Observer,
     judge: Callable[[Decoded], None] | None = None,
-) -> DataFile:
+    known: Container[str] = (),
+) -> DataFile | None:
     """
     Read a body to its end and commit it as one data file, or nothing.
 
@@ -191,6 +206,8 @@ def load(
         Other files of the account: calls they hold are left out and counted as duplicates.
     judge
         Sees each block before it is written and raises to refuse the body.
+    known
+        Digests of bodies that need no second data file; None is returned for one of them.
 
     Raises
     ------
@@ -200,7 +217,9 @@ def load(
         If the disk refuses.
     """
     started = time.monotonic()
-    report = Report(body, time_zone=origin.time_zone)
+    report = Report(
+        body, time_zone=origin.time_zone, delimiter=origin.delimiter, contract=origin.contract
+    )
     neighbours = Neighbours(held)
     ledger = report.ledger
     with DataFileWriter(layout, origin.account_id, report.decoder.schema) as writer:
@@ -214,6 +233,8 @@ def load(
             writer.write(batch)
             writer.reject(decoded.rejects)
             observer.advanced(report.bytes_read, ledger.rows)
+        if body.sha256 in known:
+            return None
         footer = Footer(
             source=origin.source,
             account_id=origin.account_id,
@@ -224,6 +245,8 @@ def load(
             window_end=origin.window and origin.window.end,
             request=dict(origin.request),
             proof=body.proof,
+            columns=report.header.names,
+            delimiter=report.header.dialect.delimiter.decode(),
             missing_columns=report.decoder.missing,
             unknown_columns=report.decoder.unknown,
             seconds=time.monotonic() - started,

@@ -64,7 +64,7 @@ def test_data_and_usage_errors_are_value_errors() -> None:
     """Those the drawing calls a ValueError can be caught as one, and no others."""
     found = {kind.__name__ for kind in every_error() if issubclass(kind, ValueError)}
 
-    assert {"UsageError", "RequestError", "DataError", "HeaderError"} == found
+    assert {"UsageError", "RequestError", "DataError", "HeaderError", "SchemaError"} == found
 
 
 def test_exported_names() -> None:

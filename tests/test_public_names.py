@@ -33,6 +33,7 @@ NAMES = [
     "ingest",
     "open_dataset",
     "read_csv",
+    "rejects",
     "status",
     "verify",
 ]

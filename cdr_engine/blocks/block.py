@@ -13,6 +13,10 @@ if TYPE_CHECKING:
 
 __all__ = ["Block", "SetAside", "assemble"]
 
+LF, CR = 0x0A, 0x0D
+REJECT_BYTES = 200
+"""Memory of a reject beside its raw bytes, about."""
+
 
 class Block(NamedTuple):
     """Whole records of one body, and what was set aside between them."""
@@ -40,6 +44,8 @@ class SetAside:
 
     def __init__(self) -> None:
         self.rejects: list[Reject] = []
+        self.held = 0
+        """Memory that the rejects take, about."""
         self.header_bytes = 0
         self.blank_bytes = 0
 
@@ -50,12 +56,17 @@ class SetAside:
         """Set one record of a buffer aside that starts at body offset `origin`."""
         start, end = span
         raw = buffer[start : min(end, start + RAW_LIMIT)]
-        self.rejects.append(Reject(origin + start, end - start, reason, raw))
+        self.add(Reject(origin + start, end - start, reason, raw))
+
+    def add(self, reject: Reject) -> None:
+        """Set aside what is a reject already."""
+        self.rejects.append(reject)
+        self.held += REJECT_BYTES + len(reject.raw)
 
     def clear(self) -> None:
         """Start over, behind a block that took everything along."""
         self.rejects = []
-        self.header_bytes = self.blank_bytes = 0
+        self.held = self.header_bytes = self.blank_bytes = 0
 
 
 def assemble(
@@ -66,6 +77,7 @@ def assemble(
     aside: SetAside,
 ) -> Block:
     """Join good spans of a buffer at body offset `origin`, and send along what was set aside."""
+    spans = _apart(buffer, spans, aside)
     segments = []
     shifts = []
     size = 0
@@ -88,3 +100,14 @@ def assemble(
     )
     aside.clear()
     return block
+
+
+def _apart(buffer: bytes, spans: list[Span], aside: SetAside) -> list[Span]:
+    """Take a blank LF off a span that would make one CRLF of it and the CR before the gap."""
+    apart: list[Span] = []
+    for start, end in spans:
+        joins = apart and buffer[apart[-1][1] - 1] == CR and buffer[start] == LF
+        aside.blank_bytes += bool(joins)
+        if start + bool(joins) < end:
+            apart.append((start + bool(joins), end))
+    return apart

@@ -20,7 +20,7 @@ record limit if that is more; a reject longer than `RAW_LIMIT` keeps its first b
 from __future__ import annotations
 
 from cdr_engine.blocks.block import Block, SetAside, assemble
-from cdr_engine.blocks.dialect import BOM, LINE_END
+from cdr_engine.blocks.dialect import BOM, LINE_END, misshapen, shapely
 from cdr_engine.blocks.header import Header, header_of
 from cdr_engine.blocks.lines import Span, extend, last_line_end, safe_end
 from cdr_engine.blocks.tables import TableFilter
@@ -39,6 +39,14 @@ Longest record, in bytes with its line end.
 The warehouse behind the report limits a record's texts to about 6,000 characters, at most 24,000
 bytes; a record of more than twice that is no record but a runaway quote or a lost line end.
 """
+
+SHORT_LINE = 40
+"""
+Bytes of a line, line end included, below which a window is cut into `SHORT_PARTS`.
+
+A decoder needs some hundred bytes for every record it cannot read, and no call is that short.
+"""
+SHORT_PARTS = 32
 
 PREAMBLE_BYTES = 1 << 16
 """How far into a body its header line is looked for."""
@@ -98,6 +106,7 @@ class BlockCutter:
         self._origin = 0
         self._skip: _Skip | None = None
         self._tables: TableFilter | None = None
+        self._short_until = 0
         self._aside = SetAside()
 
     def feed(self, chunk: bytes) -> list[Block]:
@@ -195,7 +204,7 @@ class BlockCutter:
         size = len(buffer)
         if at == size or (size - at < self._block_bytes and not final):
             return at
-        stop = min(at + self._block_bytes, size)
+        stop = self._narrowed(buffer, at, min(at + self._block_bytes, size))
         spans: list[Span] = []
         wrapped: list[Span] = []
         end = at
@@ -206,9 +215,18 @@ class BlockCutter:
             spans, wrapped, end = self._walk(buffer, at, stop, header, final=final)
         if self._tables is not None and self._tables.concerns(buffer, at, end):
             spans, wrapped = self._tables.keep(buffer, self._origin, spans, wrapped)
-        if spans:
+        if spans or self._aside.held > self._block_bytes:
             blocks.append(assemble(buffer, self._origin, spans, wrapped, self._aside))
         return end
+
+    def _narrowed(self, buffer: bytes, at: int, stop: int) -> int:
+        """End of the window at `at`; of very short lines, as they cost more than their bytes."""
+        if self._origin + at >= self._short_until:
+            lines = buffer.count(b"\n", at, stop) + buffer.count(b"\r", at, stop)
+            if lines * SHORT_LINE <= stop - at:
+                return stop
+            self._short_until = self._origin + stop
+        return min(stop, at + max(1, self._block_bytes // SHORT_PARTS))
 
     def _walk(
         self, buffer: bytes, at: int, stop: int, header: Header, *, final: bool
@@ -259,7 +277,7 @@ class BlockCutter:
         if is_whole and end - at <= self._limit:
             if not is_wrapped:
                 return end
-            if _count(buffer, at, end, header) == len(header.names):
+            if _has_all_fields(buffer, at, end, header):
                 wrapped.append((at, end))
                 return end
         runs_on = end > line_end or (not is_whole and (end == size or buffer[end] == 0x22))
@@ -275,6 +293,10 @@ class BlockCutter:
         if at == size:
             return at
         if not skip.in_line:
+            run = misshapen(header.dialect.delimiter, len(header.names)).match(buffer, at)
+            if run is not None and run.end() > at:
+                skip.absorb(buffer, at, run.end())
+                return run.end()
             shaped = self._has_shape(buffer, at, header, final=final)
             if shaped is None:
                 return at
@@ -306,10 +328,10 @@ class BlockCutter:
                 return False
         else:
             end = match.end()
-        return end - at <= self._limit and _count(buffer, at, end, header) == len(header.names)
+        return end - at <= self._limit and _has_all_fields(buffer, at, end, header)
 
     def _close_skip(self, skip: _Skip) -> None:
-        self._aside.rejects.append(skip.reject())
+        self._aside.add(skip.reject())
         self._skip = None
 
 
@@ -324,5 +346,6 @@ def _line_end(buffer: bytes, at: int, limit: int, *, final: bool) -> int | None:
     return found.end()
 
 
-def _count(buffer: bytes, at: int, end: int, header: Header) -> int:
-    return len(header.dialect.cells(buffer[at:end].rstrip(b"\r\n")))
+def _has_all_fields(buffer: bytes, at: int, end: int, header: Header) -> bool:
+    shape = shapely(header.dialect.delimiter, len(header.names))
+    return shape.fullmatch(buffer, at, end) is not None

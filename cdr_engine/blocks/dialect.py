@@ -12,7 +12,7 @@ import re
 from functools import cache
 from typing import NamedTuple
 
-__all__ = ["BOM", "DELIMITERS", "LINE_END", "Dialect", "dialect"]
+__all__ = ["BOM", "DELIMITERS", "LINE_END", "Dialect", "dialect", "misshapen", "shapely"]
 
 DELIMITERS: dict[str, bytes] = {"COMMA": b",", "PIPE": b"|", "TAB": b"\t"}
 """The delimiters of the report service that make one record a line."""
@@ -46,11 +46,15 @@ class Dialect(NamedTuple):
         return cells
 
 
+def _mark_and_field(delimiter: bytes) -> tuple[bytes, bytes]:
+    mark = re.escape(delimiter)
+    return mark, rb'(?:"[^"]*+(?:""[^"]*+)*+"|[^"%b\r\n][^%b\r\n]*+)?+' % (mark, mark)
+
+
 @cache
 def dialect(delimiter: bytes) -> Dialect:
     """Compile the grammar for a one-byte delimiter."""
-    mark = re.escape(delimiter)
-    field = rb'(?:"[^"]*+(?:""[^"]*+)*+"|[^"%b\r\n][^%b\r\n]*+)?+' % (mark, mark)
+    mark, field = _mark_and_field(delimiter)
     fields = rb"%b(?:%b%b)*+" % (field, mark, field)
     return Dialect(
         delimiter,
@@ -58,3 +62,21 @@ def dialect(delimiter: bytes) -> Dialect:
         record=re.compile(fields + rb"(?:\r\n|\n|\r)"),
         field=re.compile(rb"(%b)(%b|$)" % (field, mark)),
     )
+
+
+@cache
+def shapely(delimiter: bytes, fields: int) -> re.Pattern[bytes]:
+    """One well-formed record of so many fields, with its line end or without."""
+    mark, field = _mark_and_field(delimiter)
+    return re.compile(rb"(?:%b%b){%d}+%b(?:\r\n|\n|\r)?+" % (field, mark, fields - 1, field))
+
+
+@cache
+def misshapen(delimiter: bytes, fields: int) -> re.Pattern[bytes]:
+    """Lines without a quote that do not have so many fields; a CR at the edge may be half."""
+    cell = rb'[^%b"\r\n]*+' % re.escape(delimiter)
+    mark = re.escape(delimiter)
+    few = rb"(?:%b%b){0,%d}+" % (cell, mark, fields - 2)
+    many = rb"(?:%b%b){%d,}+" % (cell, mark, fields)
+    shapes = rb"(?:%b|%b)" % (many, few) if fields > 1 else many
+    return re.compile(rb"(?:%b%b(?:\r\n|\n|\r(?=[^\n])))*+" % (shapes, cell))

@@ -7,7 +7,7 @@ from typing import NamedTuple
 from cdr_engine.blocks.dialect import BOM, DELIMITERS, Dialect, dialect
 from cdr_engine.schema import ALIASES, COLUMN_BY_NAME
 
-__all__ = ["Header", "header_of", "names_of"]
+__all__ = ["KEY_COLUMN", "Header", "header_of", "is_header", "names_of"]
 
 KEY_COLUMN = "uii"
 """The column no record can do without, so no header either."""
@@ -18,11 +18,6 @@ class Header(NamedTuple):
 
     names: tuple[str, ...]
     dialect: Dialect
-
-    @property
-    def probe(self) -> bytes:
-        """The longest name: what a second header is searched by, as long needles are fast."""
-        return max(self.names, key=len).encode()
 
 
 def names_of(cells: list[bytes]) -> tuple[str, ...]:

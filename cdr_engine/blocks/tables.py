@@ -2,16 +2,29 @@
 
 from __future__ import annotations
 
+import re
+from bisect import bisect_right
+from operator import itemgetter
 from typing import TYPE_CHECKING
 
 from cdr_engine.blocks.dialect import BOM, LINE_END
-from cdr_engine.blocks.header import Header, is_header, names_of
+from cdr_engine.blocks.header import KEY_COLUMN, Header, is_header, names_of
 from cdr_engine.blocks.lines import Span, extend, last_line_end
 
 if TYPE_CHECKING:
     from cdr_engine.blocks.block import SetAside
 
 __all__ = ["TableFilter"]
+
+KEY = re.compile(KEY_COLUMN.encode())
+"""What no header is without; for so short a text a pattern is twice as fast as `find`."""
+
+WORDLESS = 6
+"""
+Longest header without an underscore: half of it are columns, and three of those have none.
+
+One of another length stands over records of another length, which are rejects anyhow.
+"""
 
 
 class TableFilter:
@@ -25,16 +38,14 @@ class TableFilter:
 
     def __init__(self, header: Header, aside: SetAside) -> None:
         self._header = header
-        self._probe = header.probe
-        self._rare = b"_" if b"_" in self._probe else self._probe
+        self._has_words = len(header.names) > WORDLESS
         self._aside = aside
         self._is_other = False
+        self._own_line = b""
 
     def concerns(self, buffer: bytes, start: int, end: int) -> bool:
         """Tell whether `keep` has anything to do; a search for one byte settles it mostly."""
-        if not self._is_other and buffer.find(self._rare, start, end) < 0:
-            return False
-        return self._is_other or buffer.find(self._probe, start, end) >= 0
+        return self._is_other or self._may_hold_header(buffer, start, end)
 
     def keep(
         self, buffer: bytes, origin: int, spans: list[Span], wrapped: list[Span]
@@ -60,27 +71,33 @@ class TableFilter:
                     if self._is_own(buffer, origin, (at, stop)):
                         extend(kept, at, stop)
                 at = stop
-        return kept, [record for record in wrapped if any(a <= record[0] < b for a, b in kept)]
+        return kept, [record for record in wrapped if _around(kept, record[0]) is not None]
+
+    def _may_hold_header(self, buffer: bytes, start: int, end: int) -> bool:
+        if self._has_words and buffer.find(b"_", start, end) < 0:
+            return False
+        return KEY.search(buffer, start, end) is not None
 
     def _next_suspect(self, buffer: bytes, at: int, end: int, wrapped: list[Span]) -> int:
         """Start of the next line that may be a header, or `end`; never inside a wrapped record."""
-        hit = buffer.find(self._probe, at, end)
-        while hit >= 0:
-            over = next((stop for start, stop in wrapped if start <= hit < stop), None)
+        hit = KEY.search(buffer, at, end)
+        while hit is not None:
+            over = _around(wrapped, hit.start())
             if over is None:
-                return max(at, last_line_end(buffer, at, hit), *self._ends_before(wrapped, hit))
-            hit = buffer.find(self._probe, over, end)
+                before = bisect_right(wrapped, hit.start(), key=itemgetter(0))
+                behind = wrapped[before - 1][1] if before else at
+                return max(at, last_line_end(buffer, at, hit.start()), behind)
+            hit = KEY.search(buffer, over[1], end)
         return end
-
-    @staticmethod
-    def _ends_before(wrapped: list[Span], hit: int) -> list[int]:
-        return [stop for _, stop in wrapped if stop <= hit]
 
     def _is_own(self, buffer: bytes, origin: int, line: Span) -> bool:
         """Judge one line; what is not kept is counted or rejected here."""
         text = buffer[slice(*line)].rstrip(b"\r\n").removeprefix(BOM)
-        names = names_of(self._header.dialect.cells(text)) if self._probe in text else ()
-        if names == self._header.names:
+        is_known = text != b"" and text == self._own_line
+        may_be = not is_known and self._may_hold_header(text, 0, len(text))
+        names = names_of(self._header.dialect.cells(text)) if may_be else ()
+        if is_known or names == self._header.names:
+            self._own_line = text
             self._aside.header_bytes += line[1] - line[0]
             self._is_other = False
             return False
@@ -92,3 +109,9 @@ class TableFilter:
         else:
             self._aside.blank_bytes += line[1] - line[0]
         return False
+
+
+def _around(spans: list[Span], position: int) -> Span | None:
+    """Return the span, of ascending ones, that holds a position."""
+    at = bisect_right(spans, position, key=itemgetter(0)) - 1
+    return spans[at] if at >= 0 and position < spans[at][1] else None

@@ -47,6 +47,7 @@ for command in (
     transfer.ingest,
     answers.status,
     answers.verify,
+    answers.rejects,
     answers.views,
     answers.query,
 ):

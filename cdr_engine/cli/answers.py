@@ -8,11 +8,24 @@ from typing import Annotated
 
 from cyclopts import Parameter, validators
 
-from cdr_engine.cli.common import Common, amount, emit, errors, output
+from cdr_engine.cli.common import Common, amount, emit, errors, output, private
 
-__all__ = ["query", "status", "verify", "views"]
+__all__ = ["query", "rejects", "status", "verify", "views"]
 
 _COMMON = Common()
+
+REJECT_COUNTS = """
+select account_id, reason, "column", count(*) as n_rejects
+from rejects
+group by all
+order by all
+"""
+
+REJECT_LISTING = """
+select record, byte_offset, reason, "column", left(raw::varchar, 32) as raw_start
+from rejects
+order by all
+"""
 
 
 def status(*, common: Common = _COMMON) -> int:
@@ -71,6 +84,47 @@ def verify(*, common: Common = _COMMON) -> int:
     if not common.json:
         files = read_status(path).files
         output().print(f"{amount(len(files))} data files, every page and ledger as it was written")
+    return 0
+
+
+def rejects(
+    *,
+    raw: Annotated[bool, Parameter(negative="")] = False,
+    output_file: Annotated[Path | None, Parameter(name=["--output", "-o"])] = None,
+    limit: int = 20,
+    common: Common = _COMMON,
+) -> int:
+    """
+    Count and list what was set aside, or give the records back to be mended.
+
+    Parameters
+    ----------
+    raw
+        Write the rejected records as they came, under their header.
+    output_file
+        File for them; standard output without it.
+    limit
+        Rejects to list below the counts.
+    """
+    from cdr_engine.analysis import open_dataset, write_raw_rejects
+    from cdr_engine.analysis import rejects as read_rejects
+    from cdr_engine.views import write
+
+    path = common.settings().dataset_path
+    out = sys.stdout.buffer
+    if raw and output_file is not None:
+        with open(output_file, "wb", opener=private) as file:
+            count = write_raw_rejects(path, file)
+        errors().print(f"{amount(count)} records in {output_file}", soft_wrap=True)
+    elif raw:
+        write_raw_rejects(path, out)
+    elif common.json:
+        write(read_rejects(path), out, format="json")
+    else:
+        with open_dataset(path) as dataset:
+            write(dataset.sql(REJECT_COUNTS), out)
+            write(dataset.sql(REJECT_LISTING), out, limit=limit)
+    out.flush()
     return 0
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from dataclasses import dataclass
 from functools import cache
@@ -18,7 +19,17 @@ if TYPE_CHECKING:
     from cdr_engine.api import ReportService
     from cdr_engine.settings import Settings
 
-__all__ = ["Common", "Connection", "amount", "emit", "errors", "open_service", "output", "size"]
+__all__ = [
+    "Common",
+    "Connection",
+    "amount",
+    "emit",
+    "errors",
+    "open_service",
+    "output",
+    "private",
+    "size",
+]
 
 
 PIPE_WIDTH = 160
@@ -68,8 +79,6 @@ def open_service(settings: Settings) -> ReportService:
     ConfigError
         If there is none.
     """
-    import os
-
     from cdr_engine.api import ApiToken, ReportService, StaticToken, TokenSource
     from cdr_engine.settings import Secrets
 
@@ -104,6 +113,11 @@ def errors() -> Console:
 def emit(document: object) -> None:
     """Print one JSON document on standard output."""
     sys.stdout.write(msgspec.json.format(msgspec.json.encode(document), indent=2).decode() + "\n")
+
+
+def private(path: str, flags: int) -> int:
+    """Open a new file for its owner alone: it may hold callers' numbers."""
+    return os.open(path, flags, 0o600)
 
 
 def amount(number: float) -> str:

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from cyclopts import Parameter
 
 from cdr_engine.cli.common import Common, Connection, emit, errors, open_service, output
+from cdr_engine.columns import Contract
 
 if TYPE_CHECKING:
     from cdr_engine.api import Group
+    from cdr_engine.dataset import DataFile
 
 __all__ = ["accounts", "destinations", "export", "ingest", "profiles"]
 
@@ -84,25 +86,34 @@ def export(
 
 
 def ingest(
-    *paths: str,
+    *paths: Annotated[str, Parameter(allow_leading_hyphen=True)],
     time_zone: str | None = None,
     account: str | None = None,
+    delimiter: Literal["COMMA", "PIPE", "TAB"] | None = None,
+    schema: Contract = "evolve",
     common: Common = _COMMON,
 ) -> int:
     """
-    Load archived CSV files into the dataset; a file that is there already is left alone.
+    Load archived reports into the dataset; one that is there already is left alone.
 
     Parameters
     ----------
     paths
-        Files of the report.
+        Files, plain or compressed (gzip, bzip2, zstd), zip archives, folders, patterns, or - for
+        standard input.
     time_zone
         Zone the files were made in; without it the request beside each file, NAME.request.json,
         has to tell, and where there is none CDR_TIME_ZONE.
     account
         Account the calls belong to.
+    delimiter
+        What stands between cells; recognised from each header line by default.
+    schema
+        Columns the report does not know: evolve keeps them as text, freeze makes them an error,
+        discard leaves them out.
     """
     from cdr_engine import ingest as ingesting
+    from cdr_engine.blocks import DELIMITERS
     from cdr_engine.cli.progress import LoadProgress
     from cdr_engine.cli.tables import ledger_table
     from cdr_engine.errors import UsageError
@@ -110,20 +121,23 @@ def ingest(
     if not paths:
         raise UsageError("name the files to ingest: cdr ingest calls.csv")
     settings = common.settings()
-    with LoadProgress("files", total=len(paths)) as progress:
+    with LoadProgress("files") as progress:
         summary = ingesting(
             paths,
             settings.dataset_path,
             time_zone=time_zone,
             default_time_zone=settings.time_zone,
             account_id=account,
+            delimiter=DELIMITERS[delimiter] if delimiter else None,
+            contract=schema,
             observer=progress,
         )
-    for path in summary.known:
-        errors().print(f"{path}: its content is in the dataset already")
+    for name in summary.known:
+        errors().print(f"{name}: its content is in the dataset already", soft_wrap=True)
+    for file in summary.files:
+        _say_columns(file)
     if common.json:
-        known = [str(path) for path in summary.known]
-        emit({"files": [_described(file) for file in summary.files], "known": known})
+        emit({"files": [_described(file) for file in summary.files], "known": summary.known})
     elif summary.files:
         output().print(ledger_table(summary.files))
     return 0
@@ -184,6 +198,14 @@ def _groups(what: str, connection: Connection, common: Common) -> int:
 
 def _group(group: Group) -> dict[str, Any]:
     return group._asdict() | {"children": [child._asdict() for child in group.children]}
+
+
+def _say_columns(file: DataFile) -> None:
+    """Name missing and unknown columns of a data file once."""
+    footer = file.footer
+    for what, names in (("lacks", footer.missing_columns), ("adds", footer.unknown_columns)):
+        if names:
+            errors().print(f"{file.path.name} {what}: {', '.join(names)}", soft_wrap=True)
 
 
 def _described(file: Any) -> dict[str, Any]:

@@ -3,6 +3,6 @@
 from __future__ import annotations
 
 from cdr_engine.columns.arrow import calls_schema, plain, working_schema
-from cdr_engine.columns.decoder import Decoded, Decoder
+from cdr_engine.columns.decoder import Contract, Decoded, Decoder
 
-__all__ = ["Decoded", "Decoder", "calls_schema", "plain", "working_schema"]
+__all__ = ["Contract", "Decoded", "Decoder", "calls_schema", "plain", "working_schema"]

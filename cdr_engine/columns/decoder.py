@@ -16,7 +16,7 @@ incremental reader loses rows, and line feeds inside quotes, at the edges of wha
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol
 
 import numpy as np
 import pyarrow as pa
@@ -27,13 +27,17 @@ from cdr_engine.columns import frame as framing
 from cdr_engine.columns import values
 from cdr_engine.columns.arrow import DICTIONARY, field_type, working_schema
 from cdr_engine.columns.clock import Clock
+from cdr_engine.errors import SchemaError
 from cdr_engine.ledger import Ledger, Reject
 from cdr_engine.schema import COLUMN_BY_NAME, NAMES
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["Decoded", "Decoder"]
+__all__ = ["Contract", "Decoded", "Decoder"]
+
+Contract = Literal["evolve", "freeze", "discard"]
+"""Unknown columns: kept as text, an error, left out."""
 
 BOM = b"\xef\xbb\xbf"
 
@@ -94,13 +98,33 @@ class Decoder:
         One byte.
     time_zone
         TZ database name of the zone in which the report prints its times.
+    contract
+        What becomes of columns the report does not know.
+
+    Raises
+    ------
+    SchemaError
+        If the contract is `freeze` and there are such columns.
     """
 
-    def __init__(self, names: Sequence[str], *, delimiter: bytes, time_zone: str) -> None:
+    def __init__(
+        self,
+        names: Sequence[str],
+        *,
+        delimiter: bytes,
+        time_zone: str,
+        contract: Contract = "evolve",
+    ) -> None:
         self._delimiter = delimiter
         self._clock = Clock(time_zone)
         self._names = _unique(names)
-        self.unknown = tuple(name for name in self._names if name not in COLUMN_BY_NAME)
+        unknown = tuple(name for name in self._names if name not in COLUMN_BY_NAME)
+        if unknown and contract == "freeze":
+            raise SchemaError(
+                f"the header names columns the report does not know: {', '.join(unknown)}; "
+                "--schema evolve keeps them, --schema discard leaves them out"
+            )
+        self.unknown = () if contract == "discard" else unknown
         self.missing = tuple(name for name in NAMES if name not in self._names)
         self.schema = working_schema(self.unknown)
         self._is_troubled = False
@@ -290,8 +314,10 @@ def _unique(names: Sequence[str]) -> list[str]:
     """Names that occur again, or are empty, told apart by their position."""
     unique: list[str] = []
     for position, name in enumerate(names, start=1):
-        taken = not name or name in unique
-        unique.append(f"{name or 'column'}_{position}" if taken else name)
+        own = name or f"column_{position}"
+        while own in unique:
+            own = f"{own}_{position}"
+        unique.append(own)
     return unique
 
 
@@ -342,7 +368,8 @@ def _numbered(
         np.concatenate((offsets, [reject.byte_offset for reject in framed])).astype(np.int64)
     )
     ordered = sorted(rejects + cells, key=lambda reject: reject.byte_offset)
+    numbers = np.searchsorted(everywhere, [reject.byte_offset for reject in ordered]) + 1
     return tuple(
-        reject._replace(record=int(np.searchsorted(everywhere, reject.byte_offset)) + 1)
-        for reject in ordered
+        Reject(*reject[:5], number)
+        for reject, number in zip(ordered, numbers.tolist(), strict=True)
     )

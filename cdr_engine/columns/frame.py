@@ -74,6 +74,8 @@ def _begins_cell(payload: bytes, prefix: bytes) -> bool:
 
 def frame(payload: bytes, wrapped: Sequence[tuple[int, int]]) -> Frame:
     """Lay out the records; `wrapped` are those that hold line breaks inside quotes."""
+    if not payload.strip(b"\r\n"):
+        return Frame(np.zeros(0, np.int64), np.zeros(0, np.int64), len(payload))
     values = np.frombuffer(payload, np.uint8)
     breaks = np.flatnonzero((values == LF) | (values == CR))
     # A CR in front of an LF is half a line end.
@@ -105,17 +107,24 @@ def _inside(ends: Any, wrapped: Sequence[tuple[int, int]]) -> Any:
 
 def undecodable(payload: bytes, records: Frame) -> Any:
     """Numbers of the records that are not UTF-8, ascending."""
-    found: list[int] = []
-    at = 0
-    while True:
-        try:
-            payload[at:].decode()
-        except UnicodeDecodeError as error:
-            record = int(np.searchsorted(records.ends, at + error.start, side="right"))
-            found.append(record)
-            at = int(records.ends[record])
-        else:
-            return np.array(found, np.int64)
+    if _is_utf8(payload):
+        return np.zeros(0, np.int64)
+    beyond_ascii = np.flatnonzero(np.frombuffer(payload, np.uint8) >= 0x80)
+    suspects = np.unique(np.searchsorted(records.ends, beyond_ascii, side="right"))
+    found = [
+        record
+        for record in suspects.tolist()
+        if not _is_utf8(payload[records.starts[record] : records.ends[record]])
+    ]
+    return np.array(found, np.int64)
+
+
+def _is_utf8(text: bytes) -> bool:
+    try:
+        text.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 def wrong_field_counts(payload: bytes, records: Frame, delimiter: bytes, expected: int) -> Any:
