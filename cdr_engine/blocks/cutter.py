@@ -22,7 +22,7 @@ from __future__ import annotations
 from cdr_engine.blocks.block import Block, SetAside, assemble
 from cdr_engine.blocks.dialect import BOM, LINE_END, misshapen, shapely
 from cdr_engine.blocks.header import Header, header_of
-from cdr_engine.blocks.lines import Span, extend, last_line_end, safe_end
+from cdr_engine.blocks.lines import Span, extend, has_short_lines, last_line_end, safe_end
 from cdr_engine.blocks.tables import TableFilter
 from cdr_engine.errors import HeaderError
 from cdr_engine.ledger import RAW_LIMIT, Reject
@@ -222,8 +222,7 @@ class BlockCutter:
     def _narrowed(self, buffer: bytes, at: int, stop: int) -> int:
         """End of the window at `at`; of very short lines, as they cost more than their bytes."""
         if self._origin + at >= self._short_until:
-            lines = buffer.count(b"\n", at, stop) + buffer.count(b"\r", at, stop)
-            if lines * SHORT_LINE <= stop - at:
+            if not has_short_lines(buffer, at, stop, SHORT_LINE):
                 return stop
             self._short_until = self._origin + stop
         return min(stop, at + max(1, self._block_bytes // SHORT_PARTS))
