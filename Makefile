@@ -4,7 +4,7 @@ BIN := .venv/bin
 export PIP_CONSTRAINT := $(CURDIR)/constraints.txt
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help demo test test-deps lint types imports tests clean
+.PHONY: help demo test test-deps lint types imports tests bench fuzz campaigns docs clean
 
 help:           ## these targets
 	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/\1\t\2/p' Makefile | expand -t 14
@@ -27,6 +27,24 @@ imports: .venv/dev     ## who may import whom
 tests: .venv/dev       ## the tests
 	$(BIN)/pytest -n 2 -p no:benchmark
 
+docs: .venv/dev        ## write the pages that repeat what the code says
+	$(BIN)/python docs/generate.py
+
+ROWS ?= 2000000
+ROUNDS ?= 5
+bench: .venv/bench     ## loading speed beside DuckDB, Polars, DataFusion, chDB and pyarrow, into docs/
+	$(BIN)/python benchmarks/load_speed.py --rows $(ROWS) --rounds $(ROUNDS) --docs
+
+SECONDS ?= 60
+SEED ?= 1
+fuzz: .venv/dev        ## make fuzz SECONDS=3600 SEED=7
+	$(BIN)/python tests/campaigns/fuzz.py $(SECONDS) $(SEED)
+
+campaigns: .venv/dev   ## the slow slices: pollution, a million rows against three readers, hostile input
+	$(BIN)/python tests/pollution/campaign.py $(SEED)
+	$(BIN)/python tests/campaigns/differential.py 1000000 $(SEED)
+	$(BIN)/python tests/campaigns/hostile.py 1000
+
 test-deps:      ## system packages that tests use; none so far
 	@echo "no system packages are needed"
 
@@ -40,4 +58,8 @@ clean:          ## what the other targets made
 
 .venv/dev: .venv/runtime
 	$(BIN)/pip install --quiet --editable '.[dev]'
+	@touch $@
+
+.venv/bench: .venv/runtime
+	$(BIN)/pip install --quiet --editable '.[bench]'
 	@touch $@

@@ -35,7 +35,7 @@ MAX_MORE_BYTES = 64 << 20
 """How much more than an ordinary stream a hostile one may take at its peak."""
 MIN_BYTES_PER_S = 20_000_000
 """How much of a hostile stream a second of processor time has to get through."""
-MIN_REJECTS_PER_S = 100_000
+MIN_REJECTS_PER_S = 50_000
 """Or that many rejects: each one is an object, however few its bytes."""
 
 HEADER = (ROOT / "sample_data/vendor_example.csv").read_bytes().splitlines(keepends=True)[0]

@@ -46,6 +46,8 @@ class SetAside:
         self.rejects: list[Reject] = []
         self.held = 0
         """Memory that the rejects take, about."""
+        self.edge = 0, LF
+        """Where the last good span ended, and its last byte."""
         self.header_bytes = 0
         self.blank_bytes = 0
 
@@ -77,7 +79,7 @@ def assemble(
     aside: SetAside,
 ) -> Block:
     """Join good spans of a buffer at body offset `origin`, and send along what was set aside."""
-    spans = _apart(buffer, spans, aside)
+    spans = _apart(buffer, origin, spans, aside)
     segments = []
     shifts = []
     size = 0
@@ -102,12 +104,16 @@ def assemble(
     return block
 
 
-def _apart(buffer: bytes, spans: list[Span], aside: SetAside) -> list[Span]:
-    """Take a blank LF off a span that would make one CRLF of it and the CR before the gap."""
+def _apart(buffer: bytes, origin: int, spans: list[Span], aside: SetAside) -> list[Span]:
+    """Count a blank LF out that would make one CRLF of it and the CR in front of a gap."""
     apart: list[Span] = []
-    for start, end in spans:
-        joins = apart and buffer[apart[-1][1] - 1] == CR and buffer[start] == LF
-        aside.blank_bytes += bool(joins)
-        if start + bool(joins) < end:
-            apart.append((start + bool(joins), end))
+    for span_start, end in spans:
+        start = span_start
+        edge, last = aside.edge
+        if last == CR and origin + start > edge and buffer[start] == LF:
+            aside.blank_bytes += 1
+            start += 1
+        aside.edge = origin + end, buffer[end - 1]
+        if start < end:
+            apart.append((start, end))
     return apart

@@ -222,7 +222,8 @@ class BlockCutter:
     def _narrowed(self, buffer: bytes, at: int, stop: int) -> int:
         """End of the window at `at`; of very short lines, as they cost more than their bytes."""
         if self._origin + at >= self._short_until:
-            if not has_short_lines(buffer, at, stop, SHORT_LINE):
+            is_short = has_short_lines(buffer, at, stop, SHORT_LINE)
+            if not is_short or not buffer[at:stop].strip(b"\r\n"):
                 return stop
             self._short_until = self._origin + stop
         return min(stop, at + max(1, self._block_bytes // SHORT_PARTS))

@@ -35,8 +35,10 @@ def is_plain(payload: bytes) -> tuple[int, bool]:
     """
     Count the lines of a payload, and tell whether that is all there is to know.
 
-    It is not if a CR stands alone: then only `frame` knows where records end.
+    It is not if a CR stands alone, or if there are blank lines only: `frame` knows them.
     """
+    if payload and not payload.strip(b"\r\n"):
+        return 0, False
     values = np.frombuffer(payload, np.uint8)
     lines = int(np.count_nonzero(values == LF))
     if payload and values[-1] != LF:
