@@ -267,7 +267,7 @@ class BlockCutter:
             if is_open and not final and size - at <= self._limit:
                 return None
         is_whole = match is not None or (final and end == size)
-        line_end = _line_end(buffer, at, PREAMBLE_BYTES, final=final)
+        line_end = _line_end(buffer, at, self._limit, final=final)
         if line_end is None and size - at <= self._limit:
             return None
         if line_end is None or line_end - at > self._limit:

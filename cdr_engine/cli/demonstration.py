@@ -5,9 +5,7 @@ from __future__ import annotations
 import shutil
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
-
-from cyclopts import Parameter
+from typing import TYPE_CHECKING
 
 from cdr_engine.cli.common import amount, errors, output
 
@@ -73,7 +71,7 @@ def simulate(
     token: str | None = None,
     rate_limit: str | None = None,
     fault: str = "",
-    replay: Annotated[Path | None, Parameter()] = None,
+    replay: Path | None = None,
 ) -> int:
     """
     Serve the report service on this machine, for a synthetic contact centre.

@@ -37,7 +37,7 @@ def is_plain(payload: bytes) -> tuple[int, bool]:
 
     It is not if a CR stands alone, or if there are blank lines only: `frame` knows them.
     """
-    if payload and not payload.strip(b"\r\n"):
+    if payload and _is_blank(payload):
         return 0, False
     values = np.frombuffer(payload, np.uint8)
     lines = int(np.count_nonzero(values == LF))
@@ -49,6 +49,11 @@ def is_plain(payload: bytes) -> tuple[int, bool]:
     if returns[-1] == values.size:
         return lines, False
     return lines, bool((values[returns] == LF).all())
+
+
+def _is_blank(payload: bytes) -> bool:
+    """Tell whether there are line ends only; the first byte settles it without a copy."""
+    return payload[:1] in (b"", b"\n", b"\r") and not payload.strip(b"\r\n")
 
 
 def has_hexadecimal(payload: bytes) -> bool:
@@ -76,7 +81,7 @@ def _begins_cell(payload: bytes, prefix: bytes) -> bool:
 
 def frame(payload: bytes, wrapped: Sequence[tuple[int, int]]) -> Frame:
     """Lay out the records; `wrapped` are those that hold line breaks inside quotes."""
-    if not payload.strip(b"\r\n"):
+    if _is_blank(payload):
         return Frame(np.zeros(0, np.int64), np.zeros(0, np.int64), len(payload))
     values = np.frombuffer(payload, np.uint8)
     breaks = np.flatnonzero((values == LF) | (values == CR))
