@@ -21,12 +21,12 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.csv
 
 from cdr_engine.columns import frame as framing
 from cdr_engine.columns import values
-from cdr_engine.columns.arrow import DICTIONARY, field_type, working_schema
+from cdr_engine.columns.arrow import field_type, working_schema
 from cdr_engine.columns.clock import Clock
+from cdr_engine.columns.reading import BOM, CellReader, Cells
 from cdr_engine.errors import SchemaError
 from cdr_engine.ledger import Ledger, Reject
 from cdr_engine.schema import COLUMN_BY_NAME, NAMES
@@ -38,8 +38,6 @@ __all__ = ["Contract", "Decoded", "Decoder"]
 
 Contract = Literal["evolve", "freeze", "discard"]
 """Unknown columns: kept as text, an error, left out."""
-
-BOM = b"\xef\xbb\xbf"
 
 REASONS = {
     "int32": "not a whole number of 32 bits",
@@ -79,7 +77,7 @@ class Decoded(NamedTuple):
 class _Read(NamedTuple):
     """One block as Arrow read it, with what had to be taken out first."""
 
-    table: Any
+    cells: Cells
     records: framing.Frame | None
     """Every record of the payload; None for a clean block, where they are its lines."""
     bad: dict[int, str]
@@ -128,21 +126,18 @@ class Decoder:
         self.missing = tuple(name for name in NAMES if name not in self._names)
         self.schema = working_schema(self.unknown)
         self._is_troubled = False
-        clean = {name: _read_type(name) for name in self._names}
-        mended = {
-            name: DICTIONARY if pa.types.is_integer(kind) else kind for name, kind in clean.items()
-        }
-        self._clean_types, self._mended_types = _conversion(clean), _conversion(mended)
+        self._reader = CellReader(self._names, {*NAMES, *self.unknown}, delimiter)
 
     def decode(self, block: RecordBlock) -> Decoded:
         """Decode one block of whole records."""
         payload = block.payload
         read = None
         if not self._is_troubled and not block.wrapped:
-            read = self._read_clean(payload)
+            cells = self._reader.clean(payload)
+            read = None if cells is None else _Read(cells, None, {})
         if read is None:
             read = self._read_mended(payload, block.wrapped)
-        columns, misfits, counts = self._columns(read.table)
+        columns, misfits, counts = self._columns(read.cells)
         ledger = Ledger(
             bytes=len(payload) + block.header_bytes + block.blank_bytes,
             header_bytes=block.header_bytes,
@@ -161,17 +156,6 @@ class Decoder:
         return self._with_rejects(block, read, batch, misfits, ledger)
 
     # Reading
-
-    def _read_clean(self, payload: bytes) -> _Read | None:
-        """Read a block that has nothing to mend, or find out that it has."""
-        lines, is_plain = framing.is_plain(payload)
-        if not is_plain or payload.startswith(BOM) or framing.has_hexadecimal(payload):
-            return None
-        try:
-            table = self._read(payload, self._clean_types)
-        except pa.ArrowInvalid:
-            return None
-        return _Read(table, None, {}) if table.num_rows == lines else None
 
     def _read_mended(self, payload: bytes, wrapped: Sequence[tuple[int, int]]) -> _Read:
         """Take out what Arrow cannot read, and read the rest."""
@@ -193,35 +177,21 @@ class Decoder:
             )
         # Arrow takes a BOM off whatever it reads first; behind a blank line it is a value's.
         kept = b"\n" + kept if kept.startswith(BOM) else kept
-        return _Read(self._read(kept, self._mended_types), records, bad)
-
-    def _read(self, payload: bytes, types: Any) -> Any:
-        """Read whole records with Arrow; ArrowInvalid if one has the wrong number of fields."""
-        if not payload:
-            return pa.schema(list(types.column_types.items())).empty_table()
-        return pyarrow.csv.read_csv(
-            pa.BufferReader(payload),
-            read_options=pyarrow.csv.ReadOptions(
-                use_threads=False, block_size=len(payload) + 1, column_names=self._names
-            ),
-            parse_options=pyarrow.csv.ParseOptions(
-                delimiter=self._delimiter.decode(), newlines_in_values=b'"' in payload
-            ),
-            convert_options=types,
-        )
+        return _Read(self._reader.text(kept), records, bad)
 
     # Values
 
-    def _columns(self, table: Any) -> tuple[list[Any], dict[str, values.Typed], tuple[int, int]]:
+    def _columns(self, cells: Cells) -> tuple[list[Any], dict[str, values.Typed], tuple[int, int]]:
         """Typed arrays in the order of the schema, the misfits by column, DST counts."""
         arrays = []
         misfits = {}
+        rows = len(next(iter(cells.values())))
         ambiguous = missing = 0
         for field in self.schema:
             if field.name in self.missing:
-                arrays.append(pa.nulls(table.num_rows, field.type))
+                arrays.append(pa.nulls(rows, field.type))
                 continue
-            typed = self._typed(field.name, _one_chunk(table.column(field.name)))
+            typed = self._typed(field.name, cells[field.name])
             arrays.append(typed.array)
             ambiguous += typed.ambiguous
             missing += typed.missing
@@ -319,25 +289,6 @@ def _unique(names: Sequence[str]) -> list[str]:
             own = f"{own}_{position}"
         unique.append(own)
     return unique
-
-
-def _read_type(name: str) -> Any:
-    column = COLUMN_BY_NAME.get(name)
-    if column is not None and (column.is_distinctive or column.kind in ("int32", "int64")):
-        return field_type(name)
-    return DICTIONARY
-
-
-def _conversion(types: dict[str, Any]) -> Any:
-    return pyarrow.csv.ConvertOptions(
-        column_types=types, null_values=[""], strings_can_be_null=True
-    )
-
-
-def _one_chunk(column: Any) -> Any:
-    if column.num_chunks == 1:
-        return column.chunk(0)
-    return pa.array([], column.type) if column.num_chunks == 0 else column.combine_chunks()
 
 
 def _joined(starts: Any, ends: Any) -> tuple[list[int], list[int]]:
