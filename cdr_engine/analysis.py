@@ -10,10 +10,12 @@ from cdr_engine.dataset import (
     Coverage,
     Finding,
     Layout,
+    Repair,
     coverage,
     listed_rejects,
     write_raw,
 )
+from cdr_engine.dataset import repair as repair_files
 from cdr_engine.dataset import verify as verify_files
 from cdr_engine.errors import DatasetError
 from cdr_engine.views import connect, query
@@ -22,7 +24,15 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
     from types import TracebackType
 
-__all__ = ["OpenDataset", "open_dataset", "rejects", "status", "verify", "write_raw_rejects"]
+__all__ = [
+    "OpenDataset",
+    "open_dataset",
+    "rejects",
+    "repair",
+    "status",
+    "verify",
+    "write_raw_rejects",
+]
 
 
 class OpenDataset:
@@ -107,6 +117,25 @@ def verify(path: str | Path) -> Iterator[Finding]:
         If there is no such folder.
     """
     return verify_files(_layout(path))
+
+
+def repair(path: str | Path) -> Repair:
+    """
+    Remove what interrupted writers left and set damaged files aside, below `damaged/`.
+
+    The result names the windows to export again; the next export of their period finds them
+    missing by itself.
+
+    Raises
+    ------
+    DatasetError
+        If there is no such folder.
+    DatasetLocked
+        If another process writes.
+    CommitError
+        If the folder does not allow it.
+    """
+    return repair_files(_layout(path))
 
 
 def rejects(path: str | Path) -> Any:

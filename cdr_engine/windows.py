@@ -31,6 +31,17 @@ class Window(NamedTuple):
         """Name of its data file, without suffix; names sort as windows do."""
         return f"{self.start.strftime(STAMP)}--{self.end.strftime(STAMP)}"
 
+    @classmethod
+    def named(cls, name: str) -> Window | None:
+        """Return the window that a data file's name stands for; None where it is no window's."""
+        start, _, end = name.partition("--")
+        try:
+            return cls(
+                *(datetime.strptime(text, STAMP).replace(tzinfo=UTC) for text in (start, end))
+            )
+        except ValueError:
+            return None
+
     def __str__(self) -> str:
         return f"{self.start:%Y-%m-%d %H:%M} to {self.end:%Y-%m-%d %H:%M} UTC"
 

@@ -8,6 +8,7 @@ from cdr_engine.dataset.layout import Layout
 from cdr_engine.dataset.lock import writer_lock
 from cdr_engine.dataset.neighbours import Neighbours
 from cdr_engine.dataset.rejects import LISTED_SCHEMA, listed_rejects, write_raw
+from cdr_engine.dataset.repair import Repair, repair
 from cdr_engine.dataset.verify import Finding, verify
 from cdr_engine.dataset.writer import DataFileWriter
 
@@ -21,9 +22,11 @@ __all__ = [
     "Footer",
     "Layout",
     "Neighbours",
+    "Repair",
     "coverage",
     "listed_rejects",
     "read_footer",
+    "repair",
     "verify",
     "write_raw",
     "writer_lock",
