@@ -4,9 +4,8 @@ What the engine promises of size: time in step with rows, memory that does not g
     python benchmarks/scale.py linear [--rows 1000000 10000000] [--rounds 5] [--docs]
     python benchmarks/scale.py memory [--rows 2000000 20000000 35000000] [--docs]
 
-`linear` loads files of both sizes in turns. Seconds are those in the data file's footer, from the
-first byte to the commit, so that what a process needs to start does not flatter the large file;
-processor seconds are those of the whole process, less those of one that loads a single call.
+`linear` loads files of both sizes in turns. Seconds are those of the whole process, less those of
+one that loads a single call, so that what it takes to start does not flatter the large file.
 `memory` pipes reports of each size into `cdr ingest -`, so that no disk has to hold them, and takes
 the largest resident set of the whole process. Two million calls are some 580 MB.
 """
@@ -36,7 +35,6 @@ class Load(NamedTuple):
     """One process: what it took, and what its data file says."""
 
     usage: Usage
-    seconds: float
     rows: int
     body_bytes: int
 
@@ -51,7 +49,7 @@ def load(rows: int, source: Path | None = None) -> Load:
     ledger = file["ledger"]
     if ledger["rows"] != rows:
         raise SystemExit(f"{ledger['rows']} of {rows} rows arrived")
-    return Load(usage, file["seconds"], rows, ledger["bytes"])
+    return Load(usage, rows, ledger["bytes"])
 
 
 def linear(sizes: list[int], rounds: int) -> tuple[str, bool]:
@@ -63,13 +61,13 @@ def linear(sizes: list[int], rounds: int) -> tuple[str, bool]:
         for number in range(rounds):
             for rows, found in loads.items():
                 found.append(load(rows, Path(folder, f"{rows}.csv")))
-                said = f"round {number} {rows:,} rows: {found[-1].seconds:.2f} s"
+                said = f"round {number} {rows:,} rows: {found[-1].usage.wall_s:.2f} s"
                 print(said, file=sys.stderr, flush=True)
-    start_s = statistics.median(one.usage.cpu_s for one in loads.pop(1))
-    wall = {n: statistics.median(one.seconds for one in found) / n for n, found in loads.items()}
+    start = statistics.median(one.usage.wall_s for one in loads[1])
+    start_cpu = statistics.median(one.usage.cpu_s for one in loads.pop(1))
+    wall = {n: (statistics.median(one.usage.wall_s for one in loads[n]) - start) / n for n in sizes}
     cpu = {
-        n: (statistics.median(one.usage.cpu_s for one in found) - start_s) / n
-        for n, found in loads.items()
+        n: (statistics.median(one.usage.cpu_s for one in loads[n]) - start_cpu) / n for n in sizes
     }
     lines = [
         "| rows | seconds | µs a row | ratio | CPU µs a row | ratio |",
