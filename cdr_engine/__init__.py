@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from cdr_engine.analysis import OpenDataset, open_dataset, rejects, status, verify
+    from cdr_engine.bench import Benchmark, bench
     from cdr_engine.errors import CdrError
     from cdr_engine.export import ExportObserver, ExportSummary, export
     from cdr_engine.ingest import IngestSummary, ingest
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 __all__ = [
+    "Benchmark",
     "CdrError",
     "ExportObserver",
     "ExportSummary",
@@ -33,6 +35,7 @@ __all__ = [
     "Reject",
     "Report",
     "__version__",
+    "bench",
     "export",
     "ingest",
     "open_dataset",
@@ -44,6 +47,7 @@ __all__ = [
 
 _HOMES = {
     "analysis": ("OpenDataset", "open_dataset", "rejects", "status", "verify"),
+    "bench": ("Benchmark", "bench"),
     "errors": ("CdrError",),
     "export": ("ExportObserver", "ExportSummary", "export"),
     "ingest": ("IngestSummary", "ingest"),
@@ -54,7 +58,7 @@ _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 
 
 class _FrontDoor(ModuleType):
-    """The package; `export` and `ingest` are its functions, though modules have these names too."""
+    """The package; `bench`, `export` and `ingest` are functions of it, and modules too."""
 
     def __getattr__(self, name: str) -> Any:
         home = _HOME_OF.get(name)

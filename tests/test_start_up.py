@@ -53,7 +53,7 @@ except SystemExit:
     assert "numpy" == loaded_by(code, watched)
 
 
-@pytest.mark.parametrize("name", ["export", "ingest"])
+@pytest.mark.parametrize("name", ["bench", "export", "ingest"])
 @pytest.mark.parametrize("first", ["import cdr_engine.{}", "from cdr_engine.{} import __name__"])
 def test_function_before_the_module_of_its_name(name: str, first: str) -> None:
     """`cdr_engine.ingest` is the function, also where its module was imported before."""
