@@ -4,7 +4,7 @@ BIN := .venv/bin
 export PIP_CONSTRAINT := $(CURDIR)/constraints.txt
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help demo test test-deps lint types imports tests bench fuzz campaigns docs clean
+.PHONY: help demo test test-deps lint types imports tests bench bench-stages bench-scale bench-http fuzz campaigns docs clean
 
 help:           ## these targets
 	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/\1\t\2/p' Makefile | expand -t 14
@@ -25,7 +25,7 @@ imports: .venv/dev     ## who may import whom
 	$(BIN)/lint-imports --no-logo
 
 tests: .venv/dev       ## the tests
-	$(BIN)/pytest -n 2 -p no:benchmark
+	$(BIN)/pytest -n 2 --benchmark-disable
 
 docs: .venv/dev        ## write the pages that repeat what the code says
 	$(BIN)/python docs/generate.py
@@ -34,6 +34,16 @@ ROWS ?= 2000000
 ROUNDS ?= 5
 bench: .venv/bench     ## loading speed beside DuckDB, Polars, DataFusion, chDB and pyarrow, into docs/
 	$(BIN)/python benchmarks/load_speed.py --rows $(ROWS) --rounds $(ROUNDS) --docs
+
+bench-stages: .venv/dev    ## each stage by itself on the same few megabytes
+	$(BIN)/pytest tests/benchmarks --benchmark-columns=median,min,max,ops --benchmark-sort=fullname
+
+bench-scale: .venv/dev     ## time per row at ten times the rows, peak memory up to 10 GB, into docs/
+	$(BIN)/python benchmarks/scale.py linear --rounds $(ROUNDS) --docs
+	$(BIN)/python benchmarks/scale.py memory --docs
+
+bench-http: .venv/dev      ## the same report over HTTP and from disk, into docs/
+	$(BIN)/python benchmarks/over_http.py --rounds $(ROUNDS) --docs
 
 SECONDS ?= 60
 SEED ?= 1

@@ -13,11 +13,15 @@ from __future__ import annotations
 import itertools
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 ZONE = "US/Arizona"
 START = np.datetime64("2026-03-01T00:00:00", "s")
@@ -113,23 +117,30 @@ def batch(rng: np.random.Generator, seconds: np.ndarray, first: int) -> dict[str
     }
 
 
-def write(path: Path, rows: int, *, seed: int = 1) -> None:
-    """Write a report of so many calls, in the order in which they came."""
+def pieces(rows: int, *, seed: int = 1) -> Iterator[bytes]:
+    """Yield a report of so many calls, in the order in which they came."""
     rng = np.random.default_rng(seed)
     edges = np.linspace(0, DAYS * 86_400, rows // BATCH + 2).astype(np.int64)
     options = pa.csv.WriteOptions(include_header=False, quoting_style="none")
     done = 0
+    for start, end in itertools.pairwise(edges):
+        count = min(BATCH, rows - done)
+        if count <= 0:
+            return
+        seconds = np.sort(rng.integers(start, end, count))
+        table = pa.table(batch(rng, seconds, done))
+        if not done:
+            yield (",".join(table.column_names) + "\n").encode()
+        out = pa.BufferOutputStream()
+        pa.csv.write_csv(table, out, options)
+        yield out.getvalue().to_pybytes()
+        done += count
+
+
+def write(path: Path, rows: int, *, seed: int = 1) -> None:
+    """Write a report of so many calls."""
     with path.open("wb") as out:
-        for start, end in itertools.pairwise(edges):
-            count = min(BATCH, rows - done)
-            if count <= 0:
-                break
-            seconds = np.sort(rng.integers(start, end, count))
-            table = pa.table(batch(rng, seconds, done))
-            if not done:
-                out.write((",".join(table.column_names) + "\n").encode())
-            pa.csv.write_csv(table, out, options)
-            done += count
+        out.writelines(pieces(rows, seed=seed))
 
 
 if __name__ == "__main__":

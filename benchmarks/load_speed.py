@@ -11,48 +11,17 @@ round, so that what the machine does besides falls on all alike. Medians and rat
 from __future__ import annotations
 
 import argparse
-import os
-import platform
-import statistics
 import sys
 import tempfile
-import time
-from importlib.metadata import version
 from pathlib import Path
-from typing import NamedTuple
 
 import calls_csv
 import duckdb
-from peers import PEERS
 
-HERE = Path(__file__).parent
-DOCS = HERE.parent / "docs"
-OURS = "cdr_engine"
+from cdr_engine.bench.comparison import OURS, Comparison, ReaderTime, machine
+from cdr_engine.bench.peers import PEERS
 
-
-class Run(NamedTuple):
-    """One process: seconds on the wall and on the processors, peak memory, bytes written."""
-
-    wall_s: float
-    cpu_s: float
-    peak_mb: float
-    size_mb: float
-
-
-def run(peer: str, source: Path, target: Path) -> Run:
-    """Load the file once in a new process."""
-    target.unlink(missing_ok=True)
-    started = time.perf_counter()
-    script = str(HERE / "peers.py")
-    process = os.posix_spawn(
-        sys.executable, [sys.executable, script, peer, str(source), str(target)], os.environ
-    )
-    _, status, usage = os.wait4(process, 0)
-    wall_s = time.perf_counter() - started
-    if status:
-        raise SystemExit(f"{peer} failed")
-    peak_mb = usage.ru_maxrss / 1e3
-    return Run(wall_s, usage.ru_utime + usage.ru_stime, peak_mb, target.stat().st_size / 1e6)
+DOCS = Path(__file__).parent.parent / "docs"
 
 
 def check_same(ours: Path, theirs: Path) -> None:
@@ -70,38 +39,27 @@ def check_same(ours: Path, theirs: Path) -> None:
             raise SystemExit(f"{one.name} has {count} rows that {other.name} has not: {example}")
 
 
-def table(runs: dict[str, list[Run]], source: Path) -> str:
+def table(times: list[ReaderTime]) -> str:
     """Medians, and how many times as long as ours each took."""
-    megabytes = source.stat().st_size / 1e6
-    medians = {
-        peer: Run(*(statistics.median(column) for column in zip(*found, strict=True)))
-        for peer, found in runs.items()
-    }
-    ours = medians[OURS]
     lines = [
         "| reader | version | ratio | seconds (min to max) | MB/s | CPU s | peak MB | MB out |",
         "|---|---|---|---|---|---|---|---|",
     ]
-    for peer, median in sorted(medians.items(), key=lambda item: item[1].wall_s):
-        walls = [one.wall_s for one in runs[peer]]
-        name = peer.replace("_", "-")
-        lines.append(
-            f"| {peer} | {version(name)} | {median.wall_s / ours.wall_s:.2f} "
-            f"| {median.wall_s:.2f} ({min(walls):.2f} to {max(walls):.2f}) "
-            f"| {megabytes / median.wall_s:,.0f} | {median.cpu_s:.2f} "
-            f"| {median.peak_mb:,.0f} | {median.size_mb:.1f} |"
-        )
+    lines += [
+        f"| {one.reader} | {one.version} | {one.ratio:.2f} "
+        f"| {one.wall_s:.2f} ({one.fastest_s:.2f} to {one.slowest_s:.2f}) "
+        f"| {one.bytes_per_s / 1e6:,.0f} | {one.cpu_s:.2f} "
+        f"| {one.peak_bytes / 1e6:,.0f} | {one.parquet_bytes / 1e6:.1f} |"
+        for one in times
+    ]
     return "\n".join(lines) + "\n"
 
 
-def picture(runs: dict[str, list[Run]]) -> str:
+def picture(times: list[ReaderTime]) -> str:
     """The medians as bars, in SVG."""
     import vl_convert
 
-    bars = [
-        {"reader": peer, "seconds": statistics.median(one.wall_s for one in found)}
-        for peer, found in runs.items()
-    ]
+    bars = [{"reader": one.reader, "seconds": one.wall_s} for one in times]
     spec = {
         "$schema": "https://vega.github.io/schema/vega-lite/v5.json",
         "width": 480,
@@ -137,33 +95,36 @@ def main() -> None:
     parser.add_argument("--peers", nargs="*", default=list(PEERS))
     parser.add_argument("--docs", action="store_true")
     options = parser.parse_args()
-    with tempfile.TemporaryDirectory() as folder:
-        source = Path(folder) / "calls.csv"
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        source = folder / "calls.csv"
         calls_csv.write(source, options.rows)
-        targets = {peer: Path(folder) / f"{peer}.parquet" for peer in options.peers}
-        runs: dict[str, list[Run]] = {peer: [] for peer in options.peers}
+        comparison = Comparison([source], calls_csv.ZONE, folder, readers=options.peers, said=tell)
         for number in range(options.rounds + 1):
-            for peer in options.peers:
-                one = run(peer, source, targets[peer])
-                if number:  # the first round warms the page cache and the disk
-                    runs[peer].append(one)
-                print(f"round {number} {peer}: {one.wall_s:.2f} s", file=sys.stderr, flush=True)
+            comparison.run(is_counted=number > 0)  # the first warms the page cache and the disk
+        if comparison.left_out:
+            raise SystemExit(f"left out: {comparison.left_out}")
         for peer in options.peers:
-            check_same(targets[OURS], targets[peer])
-        machine = (
-            f"{os.cpu_count()} cores, {platform.machine()}, Python {platform.python_version()}"
+            check_same(comparison.target(OURS), comparison.target(peer))
+        times = comparison.times()
+        where = machine()
+        text = (
+            f"{options.rows:,} calls, {source.stat().st_size / 1e6:,.0f} MB of CSV; "
+            f"{where.cores} cores of {where.processor}, Python {where.python}; "
+            f"{options.rounds} rounds\n\n{table(times)}"
         )
-        size_mb = source.stat().st_size / 1e6
-        head = f"{options.rows:,} calls, {size_mb:,.0f} MB of CSV; {machine}; "
-        head += f"{options.rounds} rounds\n\n"
-        text = head + table(runs, source)
         print(text)
         if options.docs:
-            (DOCS / "load_speed.svg").write_text(picture(runs), "utf-8")
+            (DOCS / "load_speed.svg").write_text(picture(times), "utf-8")
             page = (
                 f"# Loading a report\n\n{text}\n![seconds by reader](load_speed.svg)\n\n{__doc__}"
             )
             (DOCS / "load_speed.md").write_text(page, "utf-8")
+
+
+def tell(text: str) -> None:
+    """Say how far it is."""
+    print(text, file=sys.stderr, flush=True)
 
 
 if __name__ == "__main__":

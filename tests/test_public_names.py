@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 SAMPLE = Path(__file__).parents[1] / "sample_data" / "vendor_example.csv"
 
 NAMES = [
+    "Benchmark",
     "CdrError",
     "ExportObserver",
     "ExportSummary",
@@ -29,6 +30,7 @@ NAMES = [
     "Reject",
     "Report",
     "__version__",
+    "bench",
     "export",
     "ingest",
     "open_dataset",

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 from cyclopts import App, CycloptsError
 
-from cdr_engine.cli import answers, demonstration, transfer
+from cdr_engine.cli import answers, benchmark, demonstration, transfer
 from cdr_engine.cli.consoles import leave_to_nobody
 from cdr_engine.errors import CdrError
 
@@ -50,6 +50,7 @@ for command in (
     answers.rejects,
     answers.views,
     answers.query,
+    benchmark.bench,
 ):
     app.command(command)
 

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from cyclopts import Parameter
 
 from cdr_engine.cli.common import Common, Connection, emit, errors, open_service, output
-from cdr_engine.columns import Contract
 
 if TYPE_CHECKING:
     from cdr_engine.api import Group
@@ -90,7 +89,7 @@ def ingest(
     time_zone: str | None = None,
     account: str | None = None,
     delimiter: Literal["COMMA", "PIPE", "TAB"] | None = None,
-    schema: Contract = "evolve",
+    schema: Literal["evolve", "freeze", "discard"] = "evolve",
     common: Common = _COMMON,
 ) -> int:
     """
