@@ -136,7 +136,7 @@ def _typed(words: Any, values: Any) -> Typed:
     if not values.null_count:
         return Typed(array)
     unfit = pc.and_(
-        pc.is_null(values), pc.not_equal(pc.utf8_trim(words.dictionary, " \t"), "")
+        pc.is_null(values), pc.not_equal(pc.utf8_trim(words.dictionary, SPACE), "")
     ).to_numpy(zero_copy_only=False)
     misfits = _rows_of(words, np.flatnonzero(unfit))
     return Typed(array, misfits, words) if misfits.size else Typed(array)
