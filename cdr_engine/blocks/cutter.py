@@ -236,7 +236,12 @@ class BlockCutter:
         spans: list[Span] = []
         wrapped: list[Span] = []
         has_misquoted = False
-        while at < stop and self._skip is None:
+        while at < stop:
+            if self._skip is not None:
+                before, at = at, self._pass_over(buffer, at, self._skip, header, final=final)
+                if at == before and self._skip is not None:
+                    break
+                continue
             run = header.dialect.lines.match(buffer, at, stop)
             clear = at if run is None else run.end()
             safe = safe_end(buffer, at, last_line_end(buffer, at, clear), self._limit)
@@ -249,7 +254,9 @@ class BlockCutter:
                 break
             end = self._take_record(buffer, at, header, wrapped, final=final)
             if end is None:
-                break
+                if self._skip is None:
+                    break
+                continue
             if not (wrapped and wrapped[-1][1] == end):
                 has_misquoted |= header.dialect.record.fullmatch(buffer, at, end) is None
             extend(spans, at, end)
@@ -261,13 +268,14 @@ class BlockCutter:
     ) -> int | None:
         """End of the record at `at`, or of a misquoted line; None: bytes are missing, or a skip."""
         size = len(buffer)
-        match = header.dialect.record.match(buffer, at)
+        reach = min(size, at + self._limit + 2)
+        match = header.dialect.record.match(buffer, at, reach)
         if match is not None:
             end = match.end()
             if end == size and not final and buffer.endswith(b"\r"):
                 return None
         else:
-            end = header.dialect.fields.match(buffer, at).end()  # type: ignore[union-attr]
+            end = header.dialect.fields.match(buffer, at, reach).end()  # type: ignore[union-attr]
             is_open = end == size or buffer[end] == QUOTE
             if is_open and not final and size - at <= self._limit:
                 return None
@@ -277,14 +285,14 @@ class BlockCutter:
             return None
         if line_end is None or line_end - at > self._limit:
             self._skip = _Skip(self._origin + at, "too long", in_line=True, to_shape=False)
-            return at
+            return None
         if end <= line_end and (is_whole or (end < size and buffer[end] != QUOTE)):
             return line_end
         if is_whole and end - at <= self._limit and _has_all_fields(buffer, at, end, header):
             wrapped.append((at, end))
             return end
         self._skip = _Skip(self._origin + at, "unbalanced quote", in_line=True, to_shape=True)
-        return at
+        return None
 
     # Passing over what cannot be read
 
