@@ -20,7 +20,7 @@ record limit if that is more; a reject longer than `RAW_LIMIT` keeps its first b
 from __future__ import annotations
 
 from cdr_engine.blocks.block import Block, Kept, SetAside, assemble
-from cdr_engine.blocks.dialect import BOM, LINE_END, misshapen, shapely
+from cdr_engine.blocks.dialect import BOM, LINE_END, enough, misshapen, shapely
 from cdr_engine.blocks.header import Header, header_of
 from cdr_engine.blocks.lines import Span, extend, has_short_lines, last_line_end, safe_end
 from cdr_engine.blocks.tables import TableFilter
@@ -48,7 +48,7 @@ A decoder needs some hundred bytes for every record it cannot read, and no call 
 """
 SHORT_PARTS = 32
 
-QUOTE = 0x22
+QUOTE, CR = 0x22, 0x0D
 
 PREAMBLE_BYTES = 1 << 16
 """How far into a body its header line is looked for."""
@@ -160,7 +160,7 @@ class BlockCutter:
         self._held = len(rest)
         self._origin += at
         starting = self.header is None
-        least = 1 if starting or self._skip is not None else self._block_bytes
+        least = 1 if starting else self._block_bytes
         self._wanted = least if len(rest) < least else max(least, 2 * len(rest))
         return blocks
 
@@ -236,21 +236,24 @@ class BlockCutter:
         spans: list[Span] = []
         wrapped: list[Span] = []
         has_misquoted = False
+        clear = at
         while at < stop:
             if self._skip is not None:
                 before, at = at, self._pass_over(buffer, at, self._skip, header, final=final)
                 if at == before and self._skip is not None:
                     break
                 continue
-            run = header.dialect.lines.match(buffer, at, stop)
-            clear = at if run is None else run.end()
-            safe = safe_end(buffer, at, last_line_end(buffer, at, clear), self._limit)
+            if clear <= at:
+                run = header.dialect.lines.match(buffer, at, stop)
+                clear = run.end()  # type: ignore[union-attr]  # it matches nothing, at least
+                has_misquoted |= run[1] is not None  # type: ignore[index]
+            run_end = last_line_end(buffer, at, clear)
+            safe = safe_end(buffer, at, run_end, self._limit)
             if safe > at:
-                has_misquoted |= run is not None and run[1] is not None
                 extend(spans, at, safe)
                 at = safe
                 continue
-            if clear == stop and spans and not final:
+            if clear == stop and run_end == at and spans and not final:
                 break
             end = self._take_record(buffer, at, header, wrapped, final=final)
             if end is None:
@@ -269,6 +272,11 @@ class BlockCutter:
         """End of the record at `at`, or of a misquoted line; None: bytes are missing, or a skip."""
         size = len(buffer)
         reach = min(size, at + self._limit + 2)
+        end = _whole_end(buffer, at, reach, header)
+        if at < end <= at + self._limit and (end < size or final or buffer[-1] != CR):
+            if LINE_END.search(buffer, at).end() < end:  # type: ignore[union-attr]
+                wrapped.append((at, end))
+            return end
         match = header.dialect.record.match(buffer, at, reach)
         if match is not None:
             end = match.end()
@@ -303,6 +311,10 @@ class BlockCutter:
         if at == size:
             return at
         if not skip.in_line:
+            sparse = self._sparse_end(buffer, at, header, final=final)
+            if sparse > at:
+                skip.absorb(buffer, at, sparse)
+                return sparse
             run = misshapen(header.dialect.delimiter, len(header.names)).match(buffer, at)
             if run is not None and run.end() > at:
                 skip.absorb(buffer, at, run.end())
@@ -324,6 +336,14 @@ class BlockCutter:
             if not skip.to_shape:
                 self._close_skip(skip)
         return end
+
+    def _sparse_end(self, buffer: bytes, at: int, header: Header, *, final: bool) -> int:
+        """How far from `at` there are too few delimiters for a record to begin."""
+        reach = min(len(buffer), at + 2 * self._limit)
+        if enough(header.dialect.delimiter, len(header.names)).match(buffer, at, reach):
+            return at
+        whole = final and reach == len(buffer)
+        return last_line_end(buffer, at, reach if whole else reach - self._limit)
 
     def _has_shape(self, buffer: bytes, at: int, header: Header, *, final: bool) -> bool | None:
         """Tell whether a record with the header's number of fields starts here; None: not yet."""
@@ -354,6 +374,12 @@ def _line_end(buffer: bytes, at: int, limit: int, *, final: bool) -> int | None:
     if found.end() == size and not final and found[0] == b"\r":
         return None
     return found.end()
+
+
+def _whole_end(buffer: bytes, at: int, reach: int, header: Header) -> int:
+    """End of the record at `at` if it has all fields and a line end; else `at`."""
+    match = shapely(header.dialect.delimiter, len(header.names)).match(buffer, at, reach)
+    return match.end() if match is not None and buffer[match.end() - 1] in b"\r\n" else at
 
 
 def _has_all_fields(buffer: bytes, at: int, end: int, header: Header) -> bool:

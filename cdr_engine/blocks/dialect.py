@@ -12,7 +12,16 @@ import re
 from functools import cache
 from typing import NamedTuple
 
-__all__ = ["BOM", "DELIMITERS", "LINE_END", "Dialect", "dialect", "misshapen", "shapely"]
+__all__ = [
+    "BOM",
+    "DELIMITERS",
+    "LINE_END",
+    "Dialect",
+    "dialect",
+    "enough",
+    "misshapen",
+    "shapely",
+]
 
 DELIMITERS: dict[str, bytes] = {"COMMA": b",", "PIPE": b"|", "TAB": b"\t"}
 """The delimiters of the report service that make one record a line."""
@@ -98,9 +107,20 @@ def misshapen(delimiter: bytes, fields: int) -> re.Pattern[bytes]:
     few = rb"(?:%b%b){0,%d}+" % (cell, mark, fields - 2)
     many = rb"(?:%b%b){%d,}+" % (cell, mark, fields)
     shapes = rb"(?:%b|%b)" % (many, few) if fields > 1 else many
-    line_end = rb"(?:\r\n|\n|\r(?=[^\n]))"
-    some = rb"(?:%b%b){0,%d}+" % (field, mark, fields - 1)
-    shaped = rb"(?:%b%b){%d}+%b(?:[\r\n]|\Z)" % (field, mark, fields - 1, field)
-    cut_off = rb'%b(?:"[^"]*+(?:""[^"]*+)*+"?+|%b)\Z' % (some, field)
-    quoted = rb"(?!%b|%b)[^\r\n]*+" % (shaped, cut_off)
-    return re.compile(rb"(?:(?:%b%b%b)|(?:%b%b))*+" % (shapes, cell, line_end, quoted, line_end))
+    line_end = rb"(?:\n|\r\n|\r(?=[^\n]))"
+    some = rb"(?:%b%b){0,%d}+" % (field, mark, fields - 2) if fields > 1 else b""
+    last = rb"%b%b(?:[\r\n]|\Z)" % (mark, field) if fields > 1 else rb"[\r\n]"
+    open_field = rb'"[^"]*+(?:""[^"]*+)*+\Z'
+    may_be = rb"%b(?:%b(?:\Z|%b|%b%b)|%b)" % (some, field, last, mark, open_field, open_field)
+    # Most lines that a quote spoils show it at once: text follows where their first one closes.
+    spoilt = rb'(?=[^"\r\n]*+(?<![^%b\r\n])"[^"]*+(?:""[^"]*+)*+"[^"%b\r\n])' % (mark, mark)
+    plain = rb"%b%b%b" % (shapes, cell, line_end)
+    other = rb"(?:%b|(?!%b))[^\r\n]*+%b" % (spoilt, may_be, line_end)
+    return re.compile(rb"(?:%b|%b)*+" % (plain, other))
+
+
+@cache
+def enough(delimiter: bytes, fields: int) -> re.Pattern[bytes]:
+    """As many delimiters as a record of so many fields has, wherever they are."""
+    mark = re.escape(delimiter)
+    return re.compile(rb"(?:[^%b]*+%b){%d}+" % (mark, mark, fields - 1))

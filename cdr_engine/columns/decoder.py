@@ -35,7 +35,7 @@ from cdr_engine.rejected import NO_REJECTS
 from cdr_engine.schema import COLUMN_BY_NAME, NAMES
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
 
     from cdr_engine.ledger import Reject
 
@@ -130,11 +130,8 @@ class Decoder:
         self.missing = tuple(name for name in NAMES if name not in self._names)
         self.schema = working_schema(self.unknown)
         self._is_troubled = False
-        clean = {name: _read_type(name) for name in self._names}
-        mended = {
-            name: DICTIONARY if pa.types.is_integer(kind) else kind for name, kind in clean.items()
-        }
-        self._clean_types, self._mended_types = _conversion(clean), _conversion(mended)
+        self._clean_types = _conversion({name: _read_type(name) for name in self._names})
+        self._odd_numbers: frozenset[str] = frozenset()
 
     def decode(self, block: RecordBlock) -> Decoded:
         """Decode one block of whole records."""
@@ -182,7 +179,30 @@ class Decoder:
         )
         # Arrow takes a BOM off whatever it reads first; behind a blank line it is a value's.
         kept = b"\n" + kept if kept.startswith(BOM) else kept
-        return _Read(self._read(kept, self._mended_types), records, faults)
+        return _Read(self._read_numbers(kept), records, faults)
+
+    def _read_numbers(self, payload: bytes) -> Any:
+        """Read records of the right shape; whole numbers as text in columns that had odd ones."""
+        if not framing.has_hexadecimal(payload):
+            try:
+                return self._read(payload, self._types_but(self._odd_numbers))
+            except pa.ArrowInvalid:
+                pass  # some number is odd: which one, only their text tells
+        numbers = [name for name in self._names if pa.types.is_integer(_read_type(name))]
+        table = self._read(payload, self._types_but(numbers))
+        odd = [
+            name
+            for name in numbers
+            if values.has_odd_numbers(_one_chunk(table.column(name)), field_type(name))
+        ]
+        self._odd_numbers = self._odd_numbers.union(odd)
+        return table
+
+    def _types_but(self, as_text: Collection[str]) -> Any:
+        """How Arrow converts the columns, some numbers among them as text."""
+        return _conversion(
+            {name: DICTIONARY if name in as_text else _read_type(name) for name in self._names}
+        )
 
     def _read(self, payload: bytes, types: Any) -> Any:
         """Read whole records with Arrow; ArrowInvalid if one has the wrong number of fields."""
@@ -203,6 +223,8 @@ class Decoder:
 
     def _columns(self, table: Any) -> tuple[list[Any], dict[str, values.Typed], tuple[int, int]]:
         """Typed arrays in the order of the schema, the misfits by column, DST counts."""
+        if not table.num_rows:
+            return [pa.nulls(0, field.type) for field in self.schema], {}, (0, 0)
         arrays = []
         misfits = {}
         ambiguous = missing = 0

@@ -35,13 +35,16 @@ def field_counts(payload: bytes, records: Frame, delimiter: bytes, expected: int
     """
     Count the fields of every record; `MALFORMED` where its quotes are wrong.
 
-    A count that is not the expected one may be off: nobody asks what it is instead.
+    A count that is not the expected one may be off, and nobody looks at the quotes of a record that
+    has too few delimiters anyhow.
     """
     values = np.frombuffer(payload, np.uint8)
     marks = np.flatnonzero(values == delimiter[0])
-    before = np.searchsorted(marks, records.starts)
-    counts = np.searchsorted(marks, records.ends) - before + 1
-    if b'"' not in payload or not records.starts.size:
+    behind = np.searchsorted(marks, records.ends)
+    before = np.concatenate(([0], behind[:-1]))  # blank lines hold none
+    counts = behind - before + 1
+    has_enough = counts >= expected
+    if b'"' not in payload or not has_enough.any():
         return counts
     quotes = np.flatnonzero(values == QUOTE)
     owner = np.searchsorted(records.ends, quotes, side="right")
@@ -61,7 +64,7 @@ def field_counts(payload: bytes, records: Frame, delimiter: bytes, expected: int
     inside = np.searchsorted(marks, even) - np.searchsorted(marks, odd)
     counts -= np.bincount(owner[is_in_regular & is_odd], inside, counts.size).astype(np.int64)
     is_quoted = np.logical_or.reduceat(opens, firsts)
-    unclear = holders[~regular & is_quoted]
+    unclear = holders[~regular & is_quoted & has_enough[holders]]
     if unclear.size:
         counts[unclear] = _looked_at(
             payload, records, unclear, delimiter, counts[unclear], expected
