@@ -19,7 +19,16 @@ from cdr_engine.columns.arrow import INSTANT
 if TYPE_CHECKING:
     from cdr_engine.columns.clock import Clock
 
-__all__ = ["Typed", "flag", "has_odd_numbers", "instant", "repeating_text", "text", "uii", "whole_number"]
+__all__ = [
+    "Typed",
+    "flag",
+    "has_odd_numbers",
+    "instant",
+    "repeating_text",
+    "text",
+    "uii",
+    "whole_number",
+]
 
 SPACE = " "
 APOSTROPHE = "'"
