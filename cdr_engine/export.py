@@ -13,6 +13,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 from zoneinfo import ZoneInfo, available_timezones
 
+import pyarrow.compute as pc
+
 from cdr_engine.dataset import Layout, coverage, writer_lock
 from cdr_engine.errors import HeaderError, IncompleteReport, NotAReport, UsageError
 from cdr_engine.ledger import Ledger
@@ -305,10 +307,16 @@ def _judge(decoded: Decoded) -> None:
     """
     if decoded.ledger.tail_bytes:
         raise IncompleteReport("the report ends within a record, although its framing is complete")
-    for reject in decoded.rejects:
-        if reject.reason == "before the header":
-            raise NotAReport("the service's answer does not begin with the report's header")
-        if reject.column is None and any(mark in reject.raw for mark in WRITTEN_BY_ERRORS):
-            raise IncompleteReport(
-                f"the service wrote an error into the report at byte {reject.byte_offset}"
-            )
+    rejects = decoded.rejects
+    if not rejects.num_rows:
+        return
+    if pc.any(pc.equal(rejects.column("reason"), "before the header")).as_py():
+        raise NotAReport("the service's answer does not begin with the report's header")
+    records = rejects.filter(pc.is_null(rejects.column("column")))
+    is_marked = pc.match_substring(records.column("raw"), WRITTEN_BY_ERRORS[0])
+    for mark in WRITTEN_BY_ERRORS[1:]:
+        is_marked = pc.or_(is_marked, pc.match_substring(records.column("raw"), mark))
+    first = pc.index(is_marked, value=True).as_py()
+    if first >= 0:
+        at = records.column("byte_offset")[first]
+        raise IncompleteReport(f"the service wrote an error into the report at byte {at}")

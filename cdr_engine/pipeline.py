@@ -22,6 +22,7 @@ from cdr_engine.blocks import BLOCK_BYTES, Block, BlockCutter, Header
 from cdr_engine.columns import Contract, Decoded, Decoder, calls_schema, plain
 from cdr_engine.dataset import DataFileWriter, Footer, Neighbours
 from cdr_engine.ledger import Ledger, Reject
+from cdr_engine.rejected import listed, renumbered
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Container, Iterable, Iterator, Mapping
@@ -102,7 +103,8 @@ class Report:
     def to_batches(self) -> Iterator[Any]:
         """RecordBatches in `schema`: the 34 columns, then unknown ones as text."""
         for decoded in self.decoded():
-            self.rejects += decoded.rejects[: REJECTS_KEPT - len(self.rejects)]
+            room = REJECTS_KEPT - len(self.rejects)
+            self.rejects += listed(decoded.rejects.slice(0, room))
             yield plain(decoded.batch)
 
     def __arrow_c_stream__(self, requested_schema: object = None) -> object:
@@ -118,10 +120,9 @@ class Report:
     def _entered(self, decoded: Decoded) -> Decoded:
         before = self.ledger.records
         self.ledger.add(decoded.ledger)
-        if not decoded.rejects:
+        if not decoded.rejects.num_rows:
             return decoded
-        rejects = (reject._replace(record=reject.record + before) for reject in decoded.rejects)
-        return decoded._replace(rejects=tuple(rejects))
+        return decoded._replace(rejects=renumbered(decoded.rejects, before))
 
 
 def read_csv(chunks: Iterable[bytes], *, time_zone: str, delimiter: bytes | None = None) -> Report:

@@ -11,7 +11,7 @@ from cdr_engine.ledger import RAW_LIMIT, Reject
 if TYPE_CHECKING:
     from cdr_engine.blocks.lines import Span
 
-__all__ = ["Block", "SetAside", "assemble"]
+__all__ = ["Block", "Kept", "SetAside", "assemble"]
 
 LF, CR = 0x0A, 0x0D
 REJECT_BYTES = 200
@@ -27,6 +27,10 @@ class Block(NamedTuple):
     """Where pieces of the payload came from: (position in payload, offset in body), ascending."""
     wrapped: tuple[tuple[int, int], ...] = ()
     """Records with a line break inside quotes: (start, end) in the payload, ascending."""
+    foreign: tuple[tuple[int, int], ...] = ()
+    """Records that stand under another table's header, and it: (start, end) in the payload."""
+    has_misquoted: bool = False
+    """Whether some line may have text behind a closing quote: whoever reads it must look."""
     rejects: tuple[Reject, ...] = ()
     """Records that the grammar or a limit set aside; none of their bytes are in the payload."""
     header_bytes: int = 0
@@ -71,15 +75,20 @@ class SetAside:
         self.held = self.header_bytes = self.blank_bytes = 0
 
 
-def assemble(
-    buffer: bytes,
-    origin: int,
-    spans: list[Span],
-    wrapped: list[Span],
-    aside: SetAside,
-) -> Block:
-    """Join good spans of a buffer at body offset `origin`, and send along what was set aside."""
-    spans = _apart(buffer, origin, spans, aside)
+class Kept(NamedTuple):
+    """What of a buffer goes out: spans of whole records, ascending."""
+
+    spans: list[Span]
+    wrapped: list[Span]
+    """Records among them with a line break inside quotes."""
+    foreign: list[Span] = []  # noqa: RUF012  # never changed
+    """Those that stand under another table's header."""
+    has_misquoted: bool = False
+
+
+def assemble(buffer: bytes, origin: int, kept: Kept, aside: SetAside) -> Block:
+    """Join what is kept of a buffer at body offset `origin`, and send along what was set aside."""
+    spans = _apart(buffer, origin, kept.spans, aside)
     segments = []
     shifts = []
     size = 0
@@ -87,21 +96,36 @@ def assemble(
         segments.append((size, origin + start))
         shifts.append((start, size - start))
         size += end - start
-    moved = []
-    for start, end in wrapped:
-        _, shift = shifts[bisect_right(shifts, start, key=itemgetter(0)) - 1]
-        moved.append((start + shift, end + shift))
     pieces = [buffer[start:end] for start, end in spans]
     block = Block(
         pieces[0] if len(pieces) == 1 else b"".join(pieces),
         tuple(segments),
-        tuple(moved),
+        _moved(kept.wrapped, shifts),
+        _moved(kept.foreign, shifts),
+        kept.has_misquoted,
         tuple(aside.rejects),
         aside.header_bytes,
         aside.blank_bytes,
     )
     aside.clear()
     return block
+
+
+def _moved(spans: list[Span], shifts: list[tuple[int, int]]) -> tuple[Span, ...]:
+    """
+    Spans of a buffer as spans of a payload.
+
+    `shifts` say where pieces of the payload began in the buffer, and how far they moved; where a
+    blank LF was counted out, a span begins behind it.
+    """
+    if len(shifts) == 1:
+        first, shift = shifts[0]
+        return tuple([(max(start, first) + shift, end + shift) for start, end in spans])
+    moved = []
+    for start, end in spans:
+        first, shift = shifts[bisect_right(shifts, end - 1, key=itemgetter(0)) - 1]
+        moved.append((max(start, first) + shift, end + shift))
+    return tuple(moved)
 
 
 def _apart(buffer: bytes, origin: int, spans: list[Span], aside: SetAside) -> list[Span]:

@@ -19,8 +19,8 @@ record limit if that is more; a reject longer than `RAW_LIMIT` keeps its first b
 
 from __future__ import annotations
 
-from cdr_engine.blocks.block import Block, SetAside, assemble
-from cdr_engine.blocks.dialect import BOM, LINE_END, misshapen, shapely
+from cdr_engine.blocks.block import Block, Kept, SetAside, assemble
+from cdr_engine.blocks.dialect import BOM, LINE_END, enough, misshapen, shapely
 from cdr_engine.blocks.header import Header, header_of
 from cdr_engine.blocks.lines import Span, extend, has_short_lines, last_line_end, safe_end
 from cdr_engine.blocks.tables import TableFilter
@@ -47,6 +47,8 @@ Bytes of a line, line end included, below which a window is cut into `SHORT_PART
 A decoder needs some hundred bytes for every record it cannot read, and no call is that short.
 """
 SHORT_PARTS = 32
+
+QUOTE, CR = 0x22, 0x0D
 
 PREAMBLE_BYTES = 1 << 16
 """How far into a body its header line is looked for."""
@@ -136,7 +138,7 @@ class BlockCutter:
         if self._skip is not None:
             self._close_skip(self._skip)
         if self._aside:
-            blocks.append(assemble(b"", self._origin, [], [], self._aside))
+            blocks.append(assemble(b"", self._origin, Kept([], []), self._aside))
         return blocks
 
     def _advance(self, *, final: bool) -> list[Block]:
@@ -158,7 +160,7 @@ class BlockCutter:
         self._held = len(rest)
         self._origin += at
         starting = self.header is None
-        least = 1 if starting or self._skip is not None else self._block_bytes
+        least = 1 if starting else self._block_bytes
         self._wanted = least if len(rest) < least else max(least, 2 * len(rest))
         return blocks
 
@@ -205,18 +207,17 @@ class BlockCutter:
         if at == size or (size - at < self._block_bytes and not final):
             return at
         stop = self._narrowed(buffer, at, min(at + self._block_bytes, size))
-        spans: list[Span] = []
-        wrapped: list[Span] = []
+        kept = Kept([], [])
         end = at
         if buffer.find(b'"', at, stop) < 0:
             end = size if final and stop == size else last_line_end(buffer, at, stop)
-            spans = [(at, end)]
+            kept = Kept([(at, end)], [])
         if end == at or safe_end(buffer, at, end, self._limit) != end:
-            spans, wrapped, end = self._walk(buffer, at, stop, header, final=final)
+            kept, end = self._walk(buffer, at, stop, header, final=final)
         if self._tables is not None and self._tables.concerns(buffer, at, end):
-            spans, wrapped = self._tables.keep(buffer, self._origin, spans, wrapped)
-        if spans or self._aside.held > self._block_bytes:
-            blocks.append(assemble(buffer, self._origin, spans, wrapped, self._aside))
+            kept = self._tables.keep(buffer, kept)
+        if kept.spans or self._aside.held > self._block_bytes:
+            blocks.append(assemble(buffer, self._origin, kept, self._aside))
         return end
 
     def _narrowed(self, buffer: bytes, at: int, stop: int) -> int:
@@ -230,40 +231,60 @@ class BlockCutter:
 
     def _walk(
         self, buffer: bytes, at: int, stop: int, header: Header, *, final: bool
-    ) -> tuple[list[Span], list[Span], int]:
-        """Go through the records that start before `stop`: good spans, wrapped records, the end."""
+    ) -> tuple[Kept, int]:
+        """Go through the records that start before `stop`; gives what is good, and its end."""
         spans: list[Span] = []
         wrapped: list[Span] = []
-        while at < stop and self._skip is None:
-            quote = buffer.find(b'"', at, stop)
-            run_end = last_line_end(buffer, at, stop if quote < 0 else quote)
+        has_misquoted = False
+        clear = at
+        while at < stop:
+            if self._skip is not None:
+                before, at = at, self._pass_over(buffer, at, self._skip, header, final=final)
+                if at == before and self._skip is not None:
+                    break
+                continue
+            if clear <= at:
+                run = header.dialect.lines.match(buffer, at, stop)
+                clear = run.end()  # type: ignore[union-attr]  # it matches nothing, at least
+                has_misquoted |= run[1] is not None  # type: ignore[index]
+            run_end = last_line_end(buffer, at, clear)
             safe = safe_end(buffer, at, run_end, self._limit)
             if safe > at:
                 extend(spans, at, safe)
                 at = safe
                 continue
-            if quote < 0 and run_end == at and spans and not final:
+            if clear == stop and run_end == at and spans and not final:
                 break
             end = self._take_record(buffer, at, header, wrapped, final=final)
             if end is None:
-                break
+                if self._skip is None:
+                    break
+                continue
+            if not (wrapped and wrapped[-1][1] == end):
+                has_misquoted |= header.dialect.record.fullmatch(buffer, at, end) is None
             extend(spans, at, end)
             at = end
-        return spans, wrapped, at
+        return Kept(spans, wrapped, has_misquoted=has_misquoted), at
 
     def _take_record(
         self, buffer: bytes, at: int, header: Header, wrapped: list[Span], *, final: bool
     ) -> int | None:
-        """End of the good record at `at`; None where bytes are missing; or a skip is opened."""
+        """End of the record at `at`, or of a misquoted line; None: bytes are missing, or a skip."""
         size = len(buffer)
-        match = header.dialect.record.match(buffer, at)
+        reach = min(size, at + self._limit + 2)
+        end = _whole_end(buffer, at, reach, header)
+        if at < end <= at + self._limit and (end < size or final or buffer[-1] != CR):
+            if LINE_END.search(buffer, at).end() < end:  # type: ignore[union-attr]
+                wrapped.append((at, end))
+            return end
+        match = header.dialect.record.match(buffer, at, reach)
         if match is not None:
             end = match.end()
             if end == size and not final and buffer.endswith(b"\r"):
                 return None
         else:
-            end = header.dialect.fields.match(buffer, at).end()  # type: ignore[union-attr]
-            is_open = end == size or buffer[end] == 0x22
+            end = header.dialect.fields.match(buffer, at, reach).end()  # type: ignore[union-attr]
+            is_open = end == size or buffer[end] == QUOTE
             if is_open and not final and size - at <= self._limit:
                 return None
         is_whole = match is not None or (final and end == size)
@@ -272,17 +293,14 @@ class BlockCutter:
             return None
         if line_end is None or line_end - at > self._limit:
             self._skip = _Skip(self._origin + at, "too long", in_line=True, to_shape=False)
-            return at
-        is_wrapped = end > line_end or not is_whole
-        if is_whole and end - at <= self._limit:
-            if not is_wrapped:
-                return end
-            if _has_all_fields(buffer, at, end, header):
-                wrapped.append((at, end))
-                return end
-        runs_on = end > line_end or (not is_whole and (end == size or buffer[end] == 0x22))
-        self._skip = _Skip(self._origin + at, "unbalanced quote", in_line=True, to_shape=runs_on)
-        return at
+            return None
+        if end <= line_end and (is_whole or (end < size and buffer[end] != QUOTE)):
+            return line_end
+        if is_whole and end - at <= self._limit and _has_all_fields(buffer, at, end, header):
+            wrapped.append((at, end))
+            return end
+        self._skip = _Skip(self._origin + at, "unbalanced quote", in_line=True, to_shape=True)
+        return None
 
     # Passing over what cannot be read
 
@@ -293,6 +311,10 @@ class BlockCutter:
         if at == size:
             return at
         if not skip.in_line:
+            sparse = self._sparse_end(buffer, at, header, final=final)
+            if sparse > at:
+                skip.absorb(buffer, at, sparse)
+                return sparse
             run = misshapen(header.dialect.delimiter, len(header.names)).match(buffer, at)
             if run is not None and run.end() > at:
                 skip.absorb(buffer, at, run.end())
@@ -315,13 +337,21 @@ class BlockCutter:
                 self._close_skip(skip)
         return end
 
+    def _sparse_end(self, buffer: bytes, at: int, header: Header, *, final: bool) -> int:
+        """How far from `at` there are too few delimiters for a record to begin."""
+        reach = min(len(buffer), at + 2 * self._limit)
+        if enough(header.dialect.delimiter, len(header.names)).match(buffer, at, reach):
+            return at
+        whole = final and reach == len(buffer)
+        return last_line_end(buffer, at, reach if whole else reach - self._limit)
+
     def _has_shape(self, buffer: bytes, at: int, header: Header, *, final: bool) -> bool | None:
         """Tell whether a record with the header's number of fields starts here; None: not yet."""
         size = len(buffer)
         match = header.dialect.record.match(buffer, at)
         if match is None:
             end = header.dialect.fields.match(buffer, at).end()  # type: ignore[union-attr]
-            is_open = end == size or buffer[end] == 0x22
+            is_open = end == size or buffer[end] == QUOTE
             if is_open and not final and size - at <= self._limit:
                 return None
             if not (final and end == size):
@@ -344,6 +374,12 @@ def _line_end(buffer: bytes, at: int, limit: int, *, final: bool) -> int | None:
     if found.end() == size and not final and found[0] == b"\r":
         return None
     return found.end()
+
+
+def _whole_end(buffer: bytes, at: int, reach: int, header: Header) -> int:
+    """End of the record at `at` if it has all fields and a line end; else `at`."""
+    match = shapely(header.dialect.delimiter, len(header.names)).match(buffer, at, reach)
+    return match.end() if match is not None and buffer[match.end() - 1] in b"\r\n" else at
 
 
 def _has_all_fields(buffer: bytes, at: int, end: int, header: Header) -> bool:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from cdr_engine.blocks.dialect import BOM, DELIMITERS, Dialect, dialect
-from cdr_engine.schema import ALIASES, COLUMN_BY_NAME
+from cdr_engine.schema import ALIASES, COLUMN_BY_NAME, NAMES
 
-__all__ = ["KEY_COLUMN", "Header", "header_of", "is_header", "names_of"]
+__all__ = ["KEY_COLUMN", "Header", "header_of", "is_complete", "is_header", "names_of"]
 
 KEY_COLUMN = "uii"
 """The column no record can do without, so no header either."""
@@ -30,6 +30,11 @@ def is_header(names: tuple[str, ...]) -> bool:
     """Tell whether these cells are a header: the key is there, and half of them are columns."""
     known = sum(name in COLUMN_BY_NAME for name in names)
     return KEY_COLUMN in names and 2 * known >= len(names)
+
+
+def is_complete(names: tuple[str, ...]) -> bool:
+    """Tell whether these cells name every column of the report, each of them once."""
+    return len(set(names)) == len(names) and "" not in names and set(NAMES) <= set(names)
 
 
 def header_of(line: bytes, delimiter: bytes | None = None) -> Header | None:

@@ -5,16 +5,20 @@ from __future__ import annotations
 import re
 from bisect import bisect_right
 from operator import itemgetter
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from cdr_engine.blocks.dialect import BOM, LINE_END
-from cdr_engine.blocks.header import KEY_COLUMN, Header, is_header, names_of
+from cdr_engine.blocks.block import Kept
+from cdr_engine.blocks.header import KEY_COLUMN, Header, is_complete, is_header, names_of
 from cdr_engine.blocks.lines import Span, extend, last_line_end
+from cdr_engine.schema import NAMES
 
 if TYPE_CHECKING:
     from cdr_engine.blocks.block import SetAside
 
 __all__ = ["TableFilter"]
+
+Verdict = Literal["own header", "other header", "record"]
 
 KEY = re.compile(KEY_COLUMN.encode())
 """What no header is without; for so short a text a pattern is twice as fast as `find`."""
@@ -29,11 +33,12 @@ One of another length stands over records of another length, which are rejects a
 
 class TableFilter:
     """
-    Keep the records that stand under the body's own header.
+    Tell the records that stand under the body's own header from those of another table.
 
     A repeated header is counted as header. A header of other columns, or of the same ones in
-    another order, begins another table: it and all below it are rejects, until the own header
-    comes again.
+    another order, begins another table: it and all below it is foreign, until the own header comes
+    again. Such a header has as many fields as the own one, or names every column of the report: a
+    line that is only like one is a repeated header with damage, and costs no more than itself.
     """
 
     def __init__(self, header: Header, aside: SetAside) -> None:
@@ -41,37 +46,76 @@ class TableFilter:
         self._has_words = len(header.names) > WORDLESS
         self._aside = aside
         self._is_other = False
-        self._own_line = b""
+        self._own_lines: re.Pattern[bytes] | None = None
+        self._other_line = b""
+        self._least_marks = min(len(header.names), len(NAMES)) - 1
+        least = self._least_marks + len(KEY_COLUMN) * -(-(self._least_marks + 1) // 2)
+        self._short_lines = re.compile(rb"(?:[^\r\n]{0,%d}+(?:\r\n|\n|\r))*+" % (least - 1))
 
     def concerns(self, buffer: bytes, start: int, end: int) -> bool:
         """Tell whether `keep` has anything to do; a search for one byte settles it mostly."""
         return self._is_other or self._may_hold_header(buffer, start, end)
 
-    def keep(
-        self, buffer: bytes, origin: int, spans: list[Span], wrapped: list[Span]
-    ) -> tuple[list[Span], list[Span]]:
-        """Spans and wrapped records without what is set aside; `origin` is the buffer's offset."""
-        inside = dict(wrapped)
-        kept: list[Span] = []
-        for start, end in spans:
+    def keep(self, buffer: bytes, kept: Kept) -> Kept:
+        """What is kept of a buffer without repeated headers, and which of it is foreign."""
+        own: list[Span] = []
+        foreign: list[Span] = []
+        for start, end in kept.spans:
             at = start
             while at < end:
-                if not self._is_other:
-                    line = self._next_suspect(buffer, at, end, wrapped)
-                    extend(kept, at, line)
-                    at = line
-                    if at == end:
-                        break
-                stop = inside.get(at)
-                if stop is not None:
-                    self._aside.reject(buffer, origin, (at, stop), "another table")
-                else:
-                    found = LINE_END.search(buffer, at, end)
-                    stop = end if found is None else found.end()
-                    if self._is_own(buffer, origin, (at, stop)):
-                        extend(kept, at, stop)
-                at = stop
-        return kept, [record for record in wrapped if _around(kept, record[0]) is not None]
+                line = self._next_suspect(buffer, at, end, kept.wrapped)
+                self._pass(own, foreign, at, line)
+                at = line
+                if at < end:
+                    at = self._past(buffer, at, end, own, foreign)
+        wrapped = [record for record in kept.wrapped if _around(own, record[0]) is not None]
+        return kept._replace(spans=own, wrapped=wrapped, foreign=foreign)
+
+    def _pass(self, own: list[Span], foreign: list[Span], start: int, end: int) -> None:
+        extend(own, start, end)
+        if self._is_other:
+            extend(foreign, start, end)
+
+    def _past(self, buffer: bytes, at: int, end: int, own: list[Span], foreign: list[Span]) -> int:
+        """Judge the line at `at`, and the own header's repetitions all at once; gives their end."""
+        run = None if self._own_lines is None else self._own_lines.match(buffer, at, end)
+        if run is not None and run.end() > at:
+            stop = run.end()
+            verdict: Verdict = "own header"
+        else:
+            found = LINE_END.search(buffer, at, end)
+            stop = end if found is None else found.end()
+            verdict = self._verdict(buffer[at:stop].rstrip(b"\r\n"))
+        if verdict == "own header":
+            self._is_other = False
+            self._aside.header_bytes += stop - at
+        else:
+            self._is_other |= verdict == "other header"
+            self._pass(own, foreign, at, stop)
+        return stop
+
+    def _verdict(self, line: bytes) -> Verdict:
+        """What a line is, given without its end."""
+        dialect = self._header.dialect
+        text = line.removeprefix(BOM)
+        if text and text == self._other_line:
+            return "other header"
+        if text.count(dialect.delimiter) < self._least_marks or not self._may_hold_header(
+            text, 0, len(text)
+        ):
+            return "record"
+        if dialect.fields.fullmatch(text) is None:
+            return "record"
+        names = names_of(dialect.cells(text))
+        if names == self._header.names:
+            repeated = rb"(?:%b(?:\r\n|\n|\r))*+" % re.escape(text)
+            self._own_lines = re.compile(repeated)
+            return "own header"
+        is_as_wide = len(names) == len(self._header.names)
+        if is_header(names) and (is_as_wide or is_complete(names)):
+            self._other_line = text
+            return "other header"
+        return "record"
 
     def _may_hold_header(self, buffer: bytes, start: int, end: int) -> bool:
         if self._has_words and buffer.find(b"_", start, end) < 0:
@@ -80,35 +124,23 @@ class TableFilter:
 
     def _next_suspect(self, buffer: bytes, at: int, end: int, wrapped: list[Span]) -> int:
         """Start of the next line that may be a header, or `end`; never inside a wrapped record."""
+        if not self._may_hold_header(buffer, at, end):
+            return end
         hit = KEY.search(buffer, at, end)
         while hit is not None:
             over = _around(wrapped, hit.start())
             if over is None:
                 before = bisect_right(wrapped, hit.start(), key=itemgetter(0))
                 behind = wrapped[before - 1][1] if before else at
-                return max(at, last_line_end(buffer, at, hit.start()), behind)
-            hit = KEY.search(buffer, over[1], end)
+                line = max(at, last_line_end(buffer, at, hit.start()), behind)
+                short = self._short_lines.match(buffer, line, end)
+                if short is None or short.end() == line:
+                    return line
+                at = short.end()
+                hit = KEY.search(buffer, at, end)
+            else:
+                hit = KEY.search(buffer, over[1], end)
         return end
-
-    def _is_own(self, buffer: bytes, origin: int, line: Span) -> bool:
-        """Judge one line; what is not kept is counted or rejected here."""
-        text = buffer[slice(*line)].rstrip(b"\r\n").removeprefix(BOM)
-        is_known = text != b"" and text == self._own_line
-        may_be = not is_known and self._may_hold_header(text, 0, len(text))
-        names = names_of(self._header.dialect.cells(text)) if may_be else ()
-        if is_known or names == self._header.names:
-            self._own_line = text
-            self._aside.header_bytes += line[1] - line[0]
-            self._is_other = False
-            return False
-        if not self._is_other and not is_header(names):
-            return True
-        self._is_other = True
-        if text:
-            self._aside.reject(buffer, origin, line, "another table")
-        else:
-            self._aside.blank_bytes += line[1] - line[0]
-        return False
 
 
 def _around(spans: list[Span], position: int) -> Span | None:

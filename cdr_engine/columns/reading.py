@@ -14,16 +14,17 @@ import pyarrow.csv
 
 from cdr_engine.columns import frame as framing
 from cdr_engine.columns.arrow import DICTIONARY, field_type
+from cdr_engine.columns.values import has_odd_numbers
 from cdr_engine.schema import COLUMN_BY_NAME
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
 
-__all__ = ["BOM", "CellReader", "Cells"]
+__all__ = ["BOM", "CellReader", "CellsByColumn"]
 
 BOM = b"\xef\xbb\xbf"
 
-Cells = dict[str, Any]
+CellsByColumn = dict[str, Any]
 """Arrays by column, one piece each: text that repeats as dictionaries, empty cells NULL."""
 
 
@@ -45,8 +46,9 @@ class CellReader:
         self._names = list(names)
         self._types = {name: _read_type(name) for name in names if name in wanted}
         self._delimiter = delimiter
+        self._odd_numbers: frozenset[str] = frozenset()
 
-    def clean(self, payload: bytes) -> Cells | None:
+    def clean(self, payload: bytes) -> CellsByColumn | None:
         """Read a payload that has nothing to mend, integers as such; None if it has."""
         lines, is_plain = framing.is_plain(payload)
         if not is_plain or payload.startswith(BOM) or framing.has_hexadecimal(payload):
@@ -57,22 +59,33 @@ class CellReader:
             return None
         return cells if _rows(cells) == lines else None
 
-    def text(self, payload: bytes) -> Cells:
+    def mended(self, payload: bytes) -> CellsByColumn:
         """
-        Read a payload whose records can all be read, integers as text.
+        Read a payload whose records can all be read.
+
+        Whole numbers come as text in columns that had odd ones.
 
         Raises
         ------
         pyarrow.ArrowInvalid
             If a record has another number of fields than the header, or is not UTF-8.
         """
-        types = {
-            name: DICTIONARY if pa.types.is_integer(kind) else kind
-            for name, kind in self._types.items()
-        }
-        return self._read(payload, types)
+        if not framing.has_hexadecimal(payload):
+            try:
+                return self._read(payload, self._types_but(self._odd_numbers))
+            except pa.ArrowInvalid:
+                pass  # some number is odd: which one, only their text tells
+        numbers = [name for name, kind in self._types.items() if pa.types.is_integer(kind)]
+        cells = self._read(payload, self._types_but(numbers))
+        odd = [name for name in numbers if has_odd_numbers(cells[name], self._types[name])]
+        self._odd_numbers = self._odd_numbers.union(odd)
+        return cells
 
-    def _read(self, payload: bytes, types: dict[str, Any]) -> Cells:
+    def _types_but(self, as_text: Collection[str]) -> dict[str, Any]:
+        """How Arrow converts the columns, some numbers among them as text."""
+        return {name: DICTIONARY if name in as_text else kind for name, kind in self._types.items()}
+
+    def _read(self, payload: bytes, types: dict[str, Any]) -> CellsByColumn:
         if not payload:
             return {name: pa.array([], kind) for name, kind in types.items()}
         table = pyarrow.csv.read_csv(
@@ -94,7 +107,7 @@ class CellReader:
         return {name: _one_chunk(table.column(name)) for name in types}
 
 
-def _rows(cells: Cells) -> int:
+def _rows(cells: CellsByColumn) -> int:
     return len(next(iter(cells.values()))) if cells else 0
 
 

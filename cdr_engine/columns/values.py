@@ -3,12 +3,11 @@ Values out of cells, worked out on the distinct ones.
 
 Each function takes the column as Arrow read it and gives the typed column, with the distinct texts
 that do not fit marked, so that their rows can be found. An empty cell, or one of spaces only, is
-NULL.
+NULL; any other cell without a value, one of tabs only say, is a misfit.
 """
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -20,11 +19,31 @@ from cdr_engine.columns.arrow import INSTANT
 if TYPE_CHECKING:
     from cdr_engine.columns.clock import Clock
 
-__all__ = ["Typed", "flag", "instant", "repeating_text", "text", "uii", "whole_number"]
+__all__ = [
+    "Typed",
+    "flag",
+    "has_odd_numbers",
+    "instant",
+    "repeating_text",
+    "text",
+    "uii",
+    "whole_number",
+]
 
 SPACE = " "
 APOSTROPHE = "'"
-WHOLE_NUMBER = re.compile(r"[ \t]*(-?)0*([0-9]{1,20})[ \t]*")
+BLANKS = " \t"
+"""What may stand around a number, as Arrow's own reader of numbers has it."""
+WHOLE_NUMBER = r"\A-?[0-9]+\z"
+PLAIN_NUMBER = {pa.int32(): r"\A-?[0-9]{1,9}\z", pa.int64(): r"\A-?[0-9]{1,18}\z"}
+"""By type, what is a number of it without another look."""
+SAFE_DIGITS = pa.scalar(19)
+"""Digits of a number that certainly has no more than 64 bits."""
+BOUNDS = {
+    kind: (pa.scalar(1 << bits, pa.uint64()), pa.scalar((1 << bits) - 1, pa.uint64()))
+    for kind, bits in ((pa.int32(), 31), (pa.int64(), 63))
+}
+"""By type, the sizes of its lowest and of its highest number."""
 FLAGS = {
     "yes": True,
     "y": True,
@@ -102,14 +121,27 @@ def _guarded_alike(cells: Any) -> Any | None:
 
 def whole_number(words: Any, kind: Any) -> Typed:
     """Decimal integers of an Arrow type; anything else, or out of its range, is a misfit."""
-    bits = kind.bit_width - 1
-    low, high = -(1 << bits), (1 << bits) - 1
-    numbers: list[int | None] = []
-    for word in words.dictionary.to_pylist():
-        found = WHOLE_NUMBER.fullmatch(word or "")
-        number = int(found[1] + found[2]) if found else None
-        numbers.append(number if number is not None and low <= number <= high else None)
-    return _typed(words, pa.array(numbers, kind))
+    if not has_odd_numbers(words, kind):
+        return _typed(words, words.dictionary.cast(kind))
+    low, high = BOUNDS[kind]
+    texts = pc.utf8_trim(words.dictionary, BLANKS)
+    is_negative = pc.starts_with(texts, "-")
+    digits = pc.utf8_ltrim(pc.if_else(is_negative, pc.utf8_slice_codeunits(texts, 1), texts), "0")
+    is_whole = pc.match_substring_regex(texts, WHOLE_NUMBER)
+    is_short = pc.less_equal(pc.binary_length(digits), SAFE_DIGITS)
+    size = pc.if_else(pc.and_(is_whole, is_short), pc.utf8_lpad(digits, 1, "0"), None)
+    size = size.cast(pa.uint64())
+    limit = pc.if_else(is_negative, low, high)
+    size = pc.if_else(pc.less_equal(size, limit), size, None).view(pa.int64())
+    # The lowest number of all is its own negative: both wrap around.
+    numbers = pc.if_else(is_negative, pc.negate(size), size)
+    return _typed(words, numbers.cast(kind))
+
+
+def has_odd_numbers(words: Any, kind: Any) -> bool:
+    """Tell whether some texts of a column need a closer look before they are numbers."""
+    plain = pc.match_substring_regex(words.dictionary, PLAIN_NUMBER[kind])
+    return pc.all(plain).as_py() is False
 
 
 def flag(words: Any) -> Typed:
@@ -136,7 +168,7 @@ def _typed(words: Any, values: Any) -> Typed:
     if not values.null_count:
         return Typed(array)
     unfit = pc.and_(
-        pc.is_null(values), pc.not_equal(pc.utf8_trim(words.dictionary, " \t"), "")
+        pc.is_null(values), pc.not_equal(pc.utf8_trim(words.dictionary, SPACE), "")
     ).to_numpy(zero_copy_only=False)
     misfits = _rows_of(words, np.flatnonzero(unfit))
     return Typed(array, misfits, words) if misfits.size else Typed(array)

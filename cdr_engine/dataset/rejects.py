@@ -9,8 +9,8 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from cdr_engine.dataset.footer import DataFile, read_footer
-from cdr_engine.dataset.writer import REJECTS_SCHEMA
 from cdr_engine.errors import UsageError
+from cdr_engine.rejected import REJECTS_SCHEMA
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

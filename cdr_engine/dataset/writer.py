@@ -28,17 +28,17 @@ from cdr_engine.dataset.footer import FOOTER_KEY, DataFile, Footer, read_footer
 from cdr_engine.dataset.layout import FILE_MODE, PARTIAL, Layout, make_folder, sync_folder
 from cdr_engine.dataset.seal import BLANK, SEAL_KEY, seal
 from cdr_engine.errors import CommitError, DatasetError
+from cdr_engine.rejected import REJECTS_SCHEMA
 from cdr_engine.schema import COLUMNS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterator
     from pathlib import Path
     from types import TracebackType
 
     from cdr_engine.dataset.layout import Place
-    from cdr_engine.ledger import Reject
 
-__all__ = ["REJECTS_SCHEMA", "DataFileWriter"]
+__all__ = ["DataFileWriter"]
 
 ROW_GROUP_ROWS = 100_000
 """Rows a row group aims at: fewer compress worse, more hold more memory and write no faster."""
@@ -50,17 +50,6 @@ COMPRESSION = {"compression": "zstd", "compression_level": 1}
 DISTINCTIVE = [column.name for column in COLUMNS if column.is_distinctive]
 STATISTICS = ["enqueue_time", "cloud_profile_id"]
 """Columns that queries narrow by; statistics on all of them cost a third of the writing."""
-
-REJECTS_SCHEMA = pa.schema(
-    [
-        ("record", pa.int64()),
-        ("byte_offset", pa.int64()),
-        ("length", pa.int64()),
-        ("column", pa.string()),
-        ("reason", pa.string()),
-        ("raw", pa.binary()),
-    ]
-)
 
 
 class DataFileWriter:
@@ -87,7 +76,8 @@ class DataFileWriter:
         self._schema = schema
         self._held: list[Any] = []
         self._held_rows = 0
-        self._rejects: list[Reject] = []
+        self._rejects: list[Any] = []
+        self._held_rejects = 0
         self._held_raw = 0
         self._span: tuple[Any, Any] = (None, None)
         working = layout.place(account_id, f"{os.getpid()}-{secrets.token_hex(8)}")
@@ -125,13 +115,15 @@ class DataFileWriter:
         if self._held_rows >= ROW_GROUP_ROWS:
             self._flush()
 
-    def reject(self, rejects: Iterable[Reject]) -> None:
-        """Append rejects, in the order of the body."""
-        for reject in rejects:
-            self._rejects.append(reject)
-            self._held_raw += len(reject.raw)
-            if self._held_raw > HELD_RAW_BYTES or len(self._rejects) >= ROW_GROUP_ROWS:
-                self._flush_rejects()
+    def reject(self, rejects: Any) -> None:
+        """Append rejects, a RecordBatch as `rejected.carried` makes it, in the order of the body."""
+        if not rejects.num_rows:
+            return
+        self._rejects.append(rejects)
+        self._held_rejects += rejects.num_rows
+        self._held_raw += pc.sum(pc.binary_length(rejects.column("raw"))).as_py()
+        if self._held_raw > HELD_RAW_BYTES or self._held_rejects >= ROW_GROUP_ROWS:
+            self._flush_rejects()
 
     def commit(self, footer: Footer) -> DataFile:
         """
@@ -178,11 +170,9 @@ class DataFileWriter:
 
     def _flush_rejects(self) -> None:
         if self._rejects:
-            columns = [
-                [getattr(reject, name) for reject in self._rejects] for name in REJECTS_SCHEMA.names
-            ]
-            self._rejects, self._held_raw = [], 0
-            self._append(self._rejected, pa.table(columns, schema=REJECTS_SCHEMA))
+            table = pa.Table.from_batches(self._rejects).cast(REJECTS_SCHEMA)
+            self._rejects, self._held_rejects, self._held_raw = [], 0, 0
+            self._append(self._rejected, table)
 
     def _append(self, path: Path, table: Any) -> None:
         try:

@@ -21,6 +21,7 @@ class Cut(NamedTuple):
     rejects: tuple[Reject, ...]
     offsets: tuple[int, ...]
     wrapped: tuple[tuple[int, int], ...]
+    foreign: bytes
 
 
 def cut(chunks: Iterable[bytes], *, block_bytes: int = 1024, limit: int = 4096) -> Cut:
@@ -41,6 +42,7 @@ def cut(chunks: Iterable[bytes], *, block_bytes: int = 1024, limit: int = 4096) 
         tuple(rejects),
         tuple(offsets),
         tuple(wrapped),
+        b"".join(block.payload[a:b] for block in blocks for a, b in block.foreign),
     )
 
 

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from cdr_engine.blocks import BlockCutter
 from cdr_engine.errors import HeaderError
+from cdr_engine.schema import NAMES
 
 HEADER = b"uii,ani,profile_name,dnis\n"
 """Four columns are enough to see how records are framed."""
@@ -99,12 +100,18 @@ def test_quote_inside_unquoted_field_is_a_byte() -> None:
     assert (b'1,5" pipe,3",4\n', ()) == (result.payload, result.rejects)
 
 
-def test_text_after_closing_quote() -> None:
-    """Text behind a closing quote costs its own row."""
-    result = all_ways(HEADER + b'1,2,3,4\n5,"x"y,7,8\n9,10,11,12\n')
+@pytest.mark.parametrize("block_bytes", [1, 24, 1 << 20])
+def test_text_after_closing_quote(block_bytes: int) -> None:
+    """Text behind a closing quote costs no more than its line: the block says that one is there."""
+    bad = b'5,"x"y,"7,8\n'
+    body = HEADER + b"1,2,3,4\n" + bad + b'9,"10",11,12\n'
+    result = all_ways(body)
+    cutter = BlockCutter(block_bytes=block_bytes)
+    blocks = [*cutter.feed(body), *cutter.finish()]
 
-    assert [("unbalanced quote", b'5,"x"y,7,8\n')] == reasons(result)
-    assert [["1", "2", "3", "4"], ["9", "10", "11", "12"]] == rows(result.payload)
+    assert (body.removeprefix(HEADER), ()) == (result.payload, result.rejects)
+    assert all(block.has_misquoted for block in blocks if bad in block.payload)
+    assert any(bad in block.payload for block in blocks)
 
 
 def test_quote_never_closed() -> None:
@@ -165,14 +172,46 @@ def test_repeated_header() -> None:
     assert b"1,2,3,4\n5,6,7,8\n" == result.payload
 
 
-def test_second_table() -> None:
-    """A header of another order begins another table: nothing below it is read by this one."""
-    other = b"ani,uii,profile_name,dnis\n9,9,9,9\n"
-    result = all_ways(HEADER + b"1,2,3,4\n" + other + HEADER + b"5,6,7,8\n")
+OTHERS = [
+    b"ani,uii,profile_name,dnis\n",
+    b"uii,ani,dnis,media_code\n",
+    (",".join(NAMES[::-1]) + "\n").encode(),
+    (",".join([*NAMES, "attempt_3_disp"]) + "\n").encode(),
+]
+"""Headers of other tables: as many names as the own one, or all names of the report."""
 
-    assert b"1,2,3,4\n5,6,7,8\n" == result.payload
-    assert {"another table"} == {reject.reason for reject in result.rejects}
-    assert 2 == len(result.rejects)
+
+@pytest.mark.parametrize("other", OTHERS, ids=["order", "columns", "report", "longer report"])
+def test_second_table(other: bytes) -> None:
+    """Another header begins another table: all below it is foreign, until the own header."""
+    table = other + b'9,9,9,9\n8,"8\n",8,8\n'
+    result = all_ways(HEADER + b"1,2,3,4\n" + table + HEADER + b"5,6,7,8\n")
+
+    assert b"1,2,3,4\n" + table + b"5,6,7,8\n" == result.payload
+    assert table == result.foreign
+    assert 2 * len(HEADER) == result.header
+
+
+DAMAGED = [
+    b"uii,ani,profile_namednis\n",
+    b"uii,ani,profile_name,,dnis\n",
+    b"uii,a,ni,profile_name,dnis\n",
+    b"uii,ani,profile_name\n",
+    b'uii,"ani"x,profile_name,dnis\n',
+    (",".join(NAMES[:-1]) + "\n").encode(),
+    (",".join([*NAMES, ""]) + "\n").encode(),
+    (",".join([*NAMES, "ani"]) + "\n").encode(),
+]
+"""Lines that are only like a header."""
+
+
+@pytest.mark.parametrize("damaged", DAMAGED)
+def test_damaged_header(damaged: bytes) -> None:
+    """A header with a delimiter too few or too many is a line like others: none below is foreign."""
+    result = all_ways(HEADER + b"1,2,3,4\n" + damaged + b"5,6,7,8\n")
+
+    assert b"1,2,3,4\n" + damaged + b"5,6,7,8\n" == result.payload
+    assert b"" == result.foreign
 
 
 def test_header_text_inside_quotes_is_a_value() -> None:

@@ -10,6 +10,7 @@ import pyarrow as pa
 from cdr_engine.columns import calls_schema
 from cdr_engine.dataset import DataFileWriter, Footer
 from cdr_engine.ledger import Ledger, Reject
+from cdr_engine.rejected import REJECTS_SCHEMA
 from cdr_engine.windows import Window
 
 if TYPE_CHECKING:
@@ -89,7 +90,7 @@ def committed(
     with DataFileWriter(layout, footer.account_id, calls_schema()) as writer:
         if rows:
             writer.write(batch_of(rows))
-        writer.reject(rejects)
+        writer.reject(rejects_of(rejects))
         return writer.commit(footer)
 
 
@@ -98,6 +99,11 @@ def reject(number: int, column: str | None = None) -> Reject:
     return Reject(
         100 * number, 3 + number, "wrong field count", b"x" * (3 + number), column, number
     )
+
+
+def rejects_of(rejects: Sequence[Reject]) -> Any:
+    """The rejects as a writer takes them."""
+    return pa.RecordBatch.from_pylist([reject._asdict() for reject in rejects], REJECTS_SCHEMA)
 
 
 def names_in(layout: Layout) -> set[str]:

@@ -23,6 +23,7 @@ from dataset_given import (
     ledger_of,
     names_in,
     reject,
+    rejects_of,
 )
 
 from cdr_engine.columns import calls_schema
@@ -51,7 +52,7 @@ def writing(layout: Layout) -> DataFileWriter:
     """A writer with more rows and rejects than it holds back."""
     started = DataFileWriter(layout, ACCOUNT, calls_schema())
     started.write(batch_of(ROWS))
-    started.reject(REJECTS)
+    started.reject(rejects_of(REJECTS))
     return started
 
 

@@ -56,7 +56,7 @@ class Record(NamedTuple):
 def value_of(kind: str, cell: str) -> object:
     """The value a person reads off a cell of the clean part, or `MISFIT`."""
     text = cell.strip(" ")
-    if text == "" or (kind in BITS and text.strip("\t ") == ""):
+    if text == "":
         return None
     if kind == "text":
         return text

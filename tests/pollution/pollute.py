@@ -273,6 +273,16 @@ def bom_before_header(report: Clean, place: Place) -> Spoilt:
     return _before(report, place, [BOM + report.lines[0]])
 
 
+def _damaged_header(damage: Callable[[list[str], int], list[str]]) -> Callable[..., Spoilt]:
+    """The header again, with some of its names not as they were."""
+
+    def fault(report: Clean, place: Place) -> Spoilt:
+        names = damage(NAMES, min(place.column, len(NAMES) - 2))
+        return _before(report, place, [line(names)], is_all_lost=True)
+
+    return fault
+
+
 def _second_table(order: Callable[[list[str]], list[str]]) -> Callable[[Clean, Place], Spoilt]:
     def fault(report: Clean, place: Place) -> Spoilt:
         names = order(NAMES)
@@ -389,6 +399,15 @@ CLASSES: dict[str, Callable[[Clean, Place], Spoilt]] = QUOTE_CLASSES | {
     "preamble": preamble,
     "repeated header": repeated_header,
     "repeated header in quotes": repeated_header_in_quotes,
+    "repeated header, delimiter missing": _damaged_header(
+        lambda names, at: [*names[:at], names[at] + names[at + 1], *names[at + 2 :]]
+    ),
+    "repeated header, delimiter extra": _damaged_header(
+        lambda names, at: [*names[:at], "", *names[at:]]
+    ),
+    "repeated header, a name in two": _damaged_header(
+        lambda names, at: [*names[:at], names[at][:1], names[at][1:], *names[at + 1 :]]
+    ),
     "second table, fewer columns": _second_table(lambda names: names[:20]),
     "second table, more columns": _second_table(lambda names: [*names, "attempt_3_disp"]),
     "second table, a column renamed": _second_table(_renamed),
@@ -433,6 +452,9 @@ CLASSES: dict[str, Callable[[Clean, Place], Spoilt]] = QUOTE_CLASSES | {
     "padded inside quotes": _with_field(lambda cell, _: quoted(f"  {cell} ").encode()),
     "padded outside quotes": _with_field(lambda cell, _: b" " + quoted(cell).encode()),
     "only spaces": _with_field(lambda *_: b"    "),
+    "only tabs": _with_field(lambda *_: b"\t\t"),
+    "tabs and spaces": _with_field(lambda *_: b" \t "),
+    "only NBSP": _with_field(lambda *_: "\u00a0".encode()),
     "empty": _with_field(lambda *_: b""),
     "empty in quotes": _with_field(lambda *_: b'""'),
     "U+202F": _with_field(lambda cell, _: field(cell.replace(" ", "\u202f")).encode()),
