@@ -111,9 +111,17 @@ class IncompleteReport(ApiError):
 
 
 class PartialExport(CdrError):
-    """Some windows failed; what was committed stays, and a rerun fetches the rest."""
+    """
+    Some windows failed; what was committed stays, and a rerun fetches the rest.
+
+    `summary` is the `ExportSummary` of the run.
+    """
 
     exit_code = 5
+
+    def __init__(self, message: str, summary: object) -> None:
+        super().__init__(message)
+        self.summary = summary
 
 
 class DataError(CdrError, ValueError):

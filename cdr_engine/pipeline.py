@@ -20,7 +20,7 @@ import pyarrow.compute as pc
 
 from cdr_engine.blocks import BLOCK_BYTES, Block, BlockCutter, Header
 from cdr_engine.columns import Contract, Decoded, Decoder, calls_schema, plain
-from cdr_engine.dataset import DataFileWriter, Footer, Neighbours
+from cdr_engine.dataset import DataFileWriter, Footer, Holdings, Neighbours
 from cdr_engine.ledger import Ledger, Reject
 from cdr_engine.rejected import listed, renumbered
 
@@ -59,9 +59,12 @@ class Report:
         delimiter: bytes | None = None,
         contract: Contract = "evolve",
         block_bytes: int = BLOCK_BYTES,
+        jobs: int = 1,
     ) -> None:
         self.ledger = Ledger()
         self.rejects: list[Reject] = []
+        self._decoders = max(1, DECODERS // jobs)
+        self._under_way = max(2, UNDER_WAY // jobs)
         self._chunks = iter(chunks)
         self._cutter = BlockCutter(delimiter=delimiter, block_bytes=block_bytes)
         self._first: list[Block] = []
@@ -84,12 +87,12 @@ class Report:
 
     def decoded(self) -> Iterator[Decoded]:
         """Blocks in their order out of the decoder; rejects carry their record's number."""
-        with ThreadPoolExecutor(DECODERS, "decode") as pool:
+        with ThreadPoolExecutor(self._decoders, "decode") as pool:
             under_way: deque[Future[Decoded]] = deque()
             try:
                 for block in self._blocks():
                     under_way.append(pool.submit(self.decoder.decode, block))
-                    if len(under_way) >= UNDER_WAY:
+                    if len(under_way) >= self._under_way:
                         yield self._entered(under_way.popleft().result())
                 while under_way:
                     yield self._entered(under_way.popleft().result())
@@ -193,22 +196,25 @@ def load(
     layout: Layout,
     origin: Origin,
     *,
-    held: Iterable[DataFile],
+    holdings: Holdings,
     observer: Observer,
     judge: Callable[[Decoded], None] | None = None,
     known: Container[str] = (),
+    jobs: int = 1,
 ) -> DataFile | None:
     """
     Read a body to its end and commit it as one data file, or nothing.
 
     Parameters
     ----------
-    held
-        Other files of the account: calls they hold are left out and counted as duplicates.
+    holdings
+        Files of the account: calls they hold are left out and counted as duplicates.
     judge
         Sees each block before it is written and raises to refuse the body.
     known
         Digests of bodies that need no second data file; None is returned for one of them.
+    jobs
+        Bodies loaded side by side: they share the threads and the memory of one.
 
     Raises
     ------
@@ -219,42 +225,63 @@ def load(
     """
     started = time.monotonic()
     report = Report(
-        body, time_zone=origin.time_zone, delimiter=origin.delimiter, contract=origin.contract
+        body,
+        time_zone=origin.time_zone,
+        delimiter=origin.delimiter,
+        contract=origin.contract,
+        jobs=jobs,
     )
-    neighbours = Neighbours(held)
+    there = holdings.besides(origin.window)
+    neighbours = Neighbours(there)
     ledger = report.ledger
     with DataFileWriter(layout, origin.account_id, report.decoder.schema) as writer:
         for decoded in report.decoded():
             if judge is not None:
                 judge(decoded)
-            batch = neighbours.without_known(decoded.batch)
-            ledger.duplicates += decoded.batch.num_rows - batch.num_rows
-            ledger.rows -= decoded.batch.num_rows - batch.num_rows
-            ledger.outside_window += _outside(batch, origin.window)
-            writer.write(batch)
+            ledger.outside_window += _outside(decoded.batch, origin.window)
+            writer.write(_left(decoded.batch, neighbours, ledger, origin.window))
             writer.reject(decoded.rejects)
             observer.advanced(report.bytes_read, ledger.rows)
         if body.sha256 in known:
             return None
-        footer = Footer(
-            source=origin.source,
-            account_id=origin.account_id,
-            time_zone=origin.time_zone,
-            sha256=body.sha256,
-            ledger=ledger,
-            window_start=origin.window and origin.window.start,
-            window_end=origin.window and origin.window.end,
-            request=dict(origin.request),
-            proof=body.proof,
-            columns=report.header.names,
-            delimiter=report.header.dialect.delimiter.decode(),
-            missing_columns=report.decoder.missing,
-            unknown_columns=report.decoder.unknown,
-            seconds=time.monotonic() - started,
-        )
-        file = writer.commit(footer)
+        with holdings.committing:
+            late = Neighbours(file for file in holdings.besides(origin.window) if file not in there)
+            if late.may_hold(writer.span):
+                writer.rewrite(lambda batch: _left(batch, late, ledger, origin.window))
+            file = writer.commit(_footer(body, report, origin, time.monotonic() - started))
+            holdings.add(file)
     observer.committed(file)
     return file
+
+
+def _left(batch: Any, neighbours: Neighbours, ledger: Ledger, window: Window | None) -> Any:
+    """Calls of a batch that no neighbour holds; the others are counted as duplicates."""
+    left = neighbours.without_known(batch)
+    dropped = batch.num_rows - left.num_rows
+    if dropped:
+        ledger.duplicates += dropped
+        ledger.rows -= dropped
+        ledger.outside_window -= _outside(batch, window) - _outside(left, window)
+    return left
+
+
+def _footer(body: Body, report: Report, origin: Origin, seconds: float) -> Footer:
+    return Footer(
+        source=origin.source,
+        account_id=origin.account_id,
+        time_zone=origin.time_zone,
+        sha256=body.sha256,
+        ledger=report.ledger,
+        window_start=origin.window and origin.window.start,
+        window_end=origin.window and origin.window.end,
+        request=dict(origin.request),
+        proof=body.proof,
+        columns=report.header.names,
+        delimiter=report.header.dialect.delimiter.decode(),
+        missing_columns=report.decoder.missing,
+        unknown_columns=report.decoder.unknown,
+        seconds=seconds,
+    )
 
 
 def _outside(batch: Any, window: Window | None) -> int:

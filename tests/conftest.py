@@ -11,6 +11,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from cdr_engine import ExportSummary, export
+from cdr_engine.export import Persistence
 from cdr_engine.simulator import ACCOUNT_IDS, History, Simulator, Switches
 
 if TYPE_CHECKING:
@@ -58,10 +59,12 @@ def serve(history: History) -> Iterator[Callable[..., Simulator]]:
 
 @pytest.fixture
 def fetch(tmp_path: Path) -> Callable[..., ExportSummary]:
-    """Export into `tmp_path / "dataset"`, without a rate limit unless one is given."""
+    """Export into `tmp_path / "dataset"`, one window at a time, each once, without a rate limit."""
 
     def run(simulator: Simulator, start: str, end: str, **options: Any) -> ExportSummary:
-        more = {"dataset": tmp_path / "dataset", "rate_limit": "off"} | options
+        once = Persistence(max_attempts=1)
+        more = {"dataset": tmp_path / "dataset", "rate_limit": "off", "jobs": 1}
+        more |= {"persistence": once, **options}
         return export(
             base_url=simulator.base_url, token=simulator.token, start=start, end=end, **more
         )

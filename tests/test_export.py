@@ -11,7 +11,7 @@ import pytest
 from cdr_engine import CdrError, ExportObserver, ExportSummary, errors, status, verify
 from cdr_engine.api import ReportService, StaticToken
 from cdr_engine.dataset import Layout, writer_lock
-from cdr_engine.export import export_windows
+from cdr_engine.export import Order, Persistence, Selection, Terms, export_windows
 from cdr_engine.simulator import ACCOUNT_IDS, FAULTS, History, Simulator, Switches
 from cdr_engine.windows import Window
 
@@ -260,7 +260,7 @@ def test_grouped_by_destination(
     every = [d.destination_id for d in history.account(ONE).destinations]
     days = datetime(2024, 11, 1, tzinfo=UTC), datetime(2024, 11, 5, tzinfo=UTC)
     expected = [call["uii"] for call in history.calls(ONE, *days, destination_ids=every)]
-    fetch(simulator, START, END, accounts=[ONE], group_by="DESTINATION")
+    fetch(simulator, START, END, accounts=[ONE], selection=Selection("DESTINATION"))
 
     assert expected == [row["uii"] for row in rows_of(tmp_path / "dataset")]
     assert "DESTINATION" == simulator.report_requests[0].body["reportCriteria"]["groupBy"]
@@ -409,37 +409,32 @@ def test_fault(
     """A report that fails commits nothing, its error has a name, and a rerun makes it whole."""
     simulator = serve(fault=f"ok,{fault}", switches=Switches(stall_s=5))
     dataset = tmp_path / "dataset"
-    days = Window(*(datetime(2024, 11, day, tzinfo=UTC) for day in (1, 3)))
+    hours = Window(*(datetime(2024, 11, 1, hour, tzinfo=UTC) for hour in (16, 18)))
 
     def run() -> None:
         token = StaticToken(simulator.token)
         with ReportService(simulator.base_url, token, read_timeout_s=0.3) as service:
-            export_windows(
-                service,
-                dataset,
-                days,
-                accounts=[ONE],
-                user_id=None,
-                time_zone="UTC",
-                size=timedelta(days=1),
-                group_by="PROFILE",
-                limits=(),
-                refresh=False,
-                observer=ExportObserver(),
-            )
+            once = Persistence(max_attempts=1)
+            terms = Terms(Selection(), "UTC", (ONE,), persistence=once)
+            order = Order(terms, timedelta(hours=1))
+            export_windows(service, dataset, hours, order, ExportObserver())
 
-    with pytest.raises(OUTCOMES[fault] or CdrError) as caught:
+    with pytest.raises(CdrError) as caught:
         run()
 
-    assert OUTCOMES[fault] is type(caught.value)
+    found: Any = caught.value
+    if isinstance(found, errors.PartialExport):
+        assert isinstance(found.summary, ExportSummary)
+        found = found.summary.failed[0].error
+    assert OUTCOMES[fault] is type(found)
     assert "\n" not in str(caught.value)
     assert simulator.token not in str(caught.value)
-    assert [f"calls/account_id={ONE}/20241101T000000Z--20241102T000000Z.parquet"] == files_in(
+    assert [f"calls/account_id={ONE}/20241101T160000Z--20241101T170000Z.parquet"] == files_in(
         dataset
     )
-    assert truth_of("2024-11-01", "2024-11-02", accounts=[ONE]) == rows_of(dataset)
+    assert truth_of("2024-11-01T16:00", "2024-11-01T17:00", accounts=[ONE]) == rows_of(dataset)
     run()
-    assert truth_of("2024-11-01", "2024-11-03", accounts=[ONE]) == rows_of(dataset)
+    assert truth_of("2024-11-01T16:00", "2024-11-01T18:00", accounts=[ONE]) == rows_of(dataset)
     assert 3 == len(simulator.report_requests)
 
 
@@ -545,7 +540,7 @@ def test_reader_during_an_export(
     seen: list[list[Row]] = []
 
     class Reader(ExportObserver):
-        def advanced(self, body_bytes: int, rows: int) -> None:  # noqa: ARG002
+        def progressed(self, *_: Any) -> None:
             seen.append(rows_of(tmp_path / "dataset"))
 
     fetch(serve(), START, END, accounts=[ONE], window="1d", observer=Reader())

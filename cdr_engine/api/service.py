@@ -106,6 +106,10 @@ class ReportService:
         """Close every connection."""
         self._exchange.close()
 
+    def abort(self) -> None:
+        """Have what other threads read from the service fail soon; nothing new is begun."""
+        self._exchange.close()
+
     def accounts(self) -> tuple[Account, ...]:
         """
         List the accounts the token has access to.

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import shlex
 import signal
 import sys
 from typing import TYPE_CHECKING, NoReturn
 
 from cyclopts import App, CycloptsError
 
-from cdr_engine.cli import answers, benchmark, demonstration, transfer
+from cdr_engine.cli import answers, benchmark, demonstration, discovery, exporting, ingesting
 from cdr_engine.cli.consoles import leave_to_nobody
 from cdr_engine.errors import CdrError
 
@@ -40,11 +41,12 @@ app = App(
 for command in (
     demonstration.demo,
     demonstration.simulate,
-    transfer.accounts,
-    transfer.profiles,
-    transfer.destinations,
-    transfer.export,
-    transfer.ingest,
+    discovery.accounts,
+    discovery.profiles,
+    discovery.destinations,
+    exporting.export,
+    exporting.sync,
+    ingesting.ingest,
     answers.status,
     answers.verify,
     answers.rejects,
@@ -71,9 +73,9 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     except CdrError as error:
         _fail(str(error), error.exit_code)
     except KeyboardInterrupt:
-        _fail("interrupted; what was committed stays, the same command resumes", 130)
+        _fail(f"interrupted; what was committed stays; to resume: {_command()}", 130)
     except _Terminated:
-        _fail("terminated; what was committed stays, the same command resumes", 143)
+        _fail(f"terminated; what was committed stays; to resume: {_command()}", 143)
     except BrokenPipeError:
         leave_to_nobody(sys.stdout)
         sys.exit(0)
@@ -82,6 +84,11 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
         where = error.filename or "standard output"
         _fail(f"{where}: {error.strerror or error}", 1)
     sys.exit(code or 0)
+
+
+def _command() -> str:
+    """What was typed; nothing secret is ever a flag."""
+    return shlex.join(["cdr", *sys.argv[1:]])
 
 
 def _fail(message: str, code: int) -> NoReturn:

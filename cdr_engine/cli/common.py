@@ -17,12 +17,14 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from cdr_engine.api import ReportService
+    from cdr_engine.dataset import DataFile
     from cdr_engine.settings import Settings
 
 __all__ = [
     "Common",
     "Connection",
     "amount",
+    "described",
     "emit",
     "errors",
     "open_service",
@@ -123,6 +125,11 @@ def private(path: str, flags: int) -> int:
 def amount(number: float) -> str:
     """A count with its thousands apart."""
     return f"{number:,.0f}"
+
+
+def described(file: DataFile) -> dict[str, Any]:
+    """One data file as JSON values."""
+    return {"path": str(file.path), "size": file.size} | file.footer.describe()
 
 
 def size(count: float) -> str:

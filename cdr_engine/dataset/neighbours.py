@@ -70,6 +70,14 @@ class Neighbours:
         self._files = [file for file in files if file.footer.ledger.rows]
         self._groups: OrderedDict[tuple[Path, int], Any] = OrderedDict()
 
+    def may_hold(self, span: tuple[datetime | None, datetime | None, bool]) -> bool:
+        """Tell whether calls of a writer's span could be in one of the files, opening none."""
+        times = _Span(*span)
+        return any(
+            times.has_null or times.meets(file.footer.first_enqueued, file.footer.last_enqueued)
+            for file in self._files
+        )
+
     def without_known(self, batch: Any) -> Any:
         """Return the batch without calls that these files hold."""
         if not self._files or not batch.num_rows:

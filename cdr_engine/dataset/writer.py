@@ -32,7 +32,7 @@ from cdr_engine.rejected import REJECTS_SCHEMA
 from cdr_engine.schema import COLUMNS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
     from types import TracebackType
 
@@ -47,6 +47,7 @@ HELD_RAW_BYTES = 8 << 20
 """Bytes of rejects held in memory before they are written."""
 
 COMPRESSION = {"compression": "zstd", "compression_level": 1}
+TEXT = pa.dictionary(pa.int32(), pa.string())
 DISTINCTIVE = [column.name for column in COLUMNS if column.is_distinctive]
 STATISTICS = ["enqueue_time", "cloud_profile_id"]
 """Columns that queries narrow by; statistics on all of them cost a third of the writing."""
@@ -79,7 +80,8 @@ class DataFileWriter:
         self._rejects: list[Any] = []
         self._held_rejects = 0
         self._held_raw = 0
-        self._span: tuple[Any, Any] = (None, None)
+        self.span: tuple[Any, Any, bool] = (None, None, False)
+        """First and last enqueue_time of what was written, and whether a call has none."""
         working = layout.place(account_id, f"{os.getpid()}-{secrets.token_hex(8)}")
         self._calls, self._rejected = (path.with_name(f".{path.stem}{PARTIAL}") for path in working)
         self._writers: dict[Path, Any] = {}
@@ -125,6 +127,26 @@ class DataFileWriter:
         if self._held_raw > HELD_RAW_BYTES or self._held_rejects >= ROW_GROUP_ROWS:
             self._flush_rejects()
 
+    def rewrite(self, keep: Callable[[Any], Any]) -> None:
+        """Write again what was written so far, each batch as `keep` returns it."""
+        self._flush()
+        self.span = None, None, False
+        written = self._calls
+        writer = self._writers.pop(written, None)
+        if writer is None:
+            return
+        try:
+            writer.close()
+            self._calls = written.with_name(f".{secrets.token_hex(8)}{PARTIAL}")
+            texts = [name for name in self._schema.names if self._schema.field(name).type == TEXT]
+            with pq.ParquetFile(written, read_dictionary=texts) as file:
+                for batch in file.iter_batches():
+                    self.write(keep(batch.cast(self._schema)))
+        except (OSError, pa.ArrowException) as error:
+            raise self._refused(error) from error
+        finally:
+            written.unlink(missing_ok=True)
+
     def commit(self, footer: Footer) -> DataFile:
         """
         Make the file part of the dataset; span of the rows, time and versions are added.
@@ -134,7 +156,7 @@ class DataFileWriter:
         CommitError
             If anything fails; the dataset is as it was before.
         """
-        first, last = self._span
+        first, last, _ = self.span
         footer = msgspec.structs.replace(
             footer,
             first_enqueued=first,
@@ -219,13 +241,12 @@ class DataFileWriter:
             raise OSError(None, f"read back another file than was written ({rows} rows)")
 
     def _widen_span(self, times: Any) -> None:
+        first, last, has_null = self.span
         bounds = pc.min_max(times).as_py()
         if bounds["min"] is not None:
-            first, last = self._span
-            self._span = (
-                bounds["min"] if first is None else min(first, bounds["min"]),
-                bounds["max"] if last is None else max(last, bounds["max"]),
-            )
+            first = bounds["min"] if first is None else min(first, bounds["min"])
+            last = bounds["max"] if last is None else max(last, bounds["max"])
+        self.span = first, last, has_null or times.null_count > 0
 
     def _refused(self, error: Exception) -> CommitError:
         reason = getattr(error, "strerror", None) or str(error).partition("\n")[0]
