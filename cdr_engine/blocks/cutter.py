@@ -5,11 +5,13 @@ Strategy. Bytes are held until a block's worth is there, then cut once:
 
 - A window without a quote byte, the report's normal case, is cut behind its last line end. That is
   all the work there is: two searches at memory speed.
-- A window with quotes is walked record by record where quotes are, line run by line run between
-  them, with the patterns of `dialect`.
-- A record that cannot be read (unbalanced quote, longer than the limit) is a reject that starts at
-  its first line. If an open quote ran over line ends, what follows belongs to the same reject until
-  a line has the right shape: the header's number of fields.
+- A window with quotes is walked in runs of lines that are records of their own whatever their
+  quotes, and record by record where a quoted field goes over a line end, with the patterns of
+  `dialect`. Text behind a closing quote spoils its own line and no more: whoever decodes the block
+  is told to look for it.
+- A record that cannot be read (its quote runs on, it is longer than the limit) is a reject that
+  starts at its first line. Behind an open quote, what follows belongs to the same reject until a
+  line has the right shape: the header's number of fields.
 
 What comes out depends on the bytes alone, never on how they were cut into chunks. Nothing is
 searched twice: what is left of a window is at most one record, and after a window too short for its
@@ -257,9 +259,9 @@ class BlockCutter:
                 break
             end = self._take_record(buffer, at, header, wrapped, final=final)
             if end is None:
-                if self._skip is None:
-                    break
-                continue
+                if self._is_skipping:
+                    continue
+                break
             if not (wrapped and wrapped[-1][1] == end):
                 has_misquoted |= header.dialect.record.fullmatch(buffer, at, end) is None
             extend(spans, at, end)
@@ -272,22 +274,23 @@ class BlockCutter:
         """End of the record at `at`, or of a misquoted line; None: bytes are missing, or a skip."""
         size = len(buffer)
         reach = min(size, at + self._limit + 2)
-        end = _whole_end(buffer, at, reach, header)
-        if at < end <= at + self._limit and (end < size or final or buffer[-1] != CR):
-            if LINE_END.search(buffer, at).end() < end:  # type: ignore[union-attr]
-                wrapped.append((at, end))
-            return end
-        match = header.dialect.record.match(buffer, at, reach)
-        if match is not None:
-            end = match.end()
-            if end == size and not final and buffer.endswith(b"\r"):
-                return None
-        else:
+        match = None
+        end = _lone_quote(buffer, at, reach, header)
+        if end < 0:
+            end = _whole_end(buffer, at, reach, header)
+            if at < end <= at + self._limit and (end < size or final or buffer[-1] != CR):
+                if LINE_END.search(buffer, at).end() < end:  # type: ignore[union-attr]
+                    wrapped.append((at, end))
+                return end
             end = header.dialect.fields.match(buffer, at, reach).end()  # type: ignore[union-attr]
-            is_open = end == size or buffer[end] == QUOTE
-            if is_open and not final and size - at <= self._limit:
+            match = LINE_END.match(buffer, end, reach)
+        if match is None and (end == size or buffer[end] == QUOTE):
+            if not final and size - at <= self._limit:
                 return None
+        elif match is not None and match.end() == size and not final and buffer[-1] == CR:
+            return None
         is_whole = match is not None or (final and end == size)
+        end = end if match is None else match.end()
         line_end = _line_end(buffer, at, self._limit, final=final)
         if line_end is None and size - at <= self._limit:
             return None
@@ -303,6 +306,10 @@ class BlockCutter:
         return None
 
     # Passing over what cannot be read
+
+    @property
+    def _is_skipping(self) -> bool:
+        return self._skip is not None
 
     def _pass_over(
         self, buffer: bytes, at: int, skip: _Skip, header: Header, *, final: bool
@@ -374,6 +381,15 @@ def _line_end(buffer: bytes, at: int, limit: int, *, final: bool) -> int | None:
     if found.end() == size and not final and found[0] == b"\r":
         return None
     return found.end()
+
+
+def _lone_quote(buffer: bytes, at: int, reach: int, header: Header) -> int:
+    """Position of a quote that opens a field of the line at `at` and that none closes, or -1."""
+    quote = buffer.find(b'"', at, reach)
+    if quote < 0 or buffer.find(b'"', quote + 1, reach) >= 0:
+        return -1
+    is_first = quote == at or buffer[quote - 1 : quote] == header.dialect.delimiter
+    return quote if is_first and LINE_END.search(buffer, at, quote) is None else -1
 
 
 def _whole_end(buffer: bytes, at: int, reach: int, header: Header) -> int:

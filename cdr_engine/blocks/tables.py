@@ -7,8 +7,8 @@ from bisect import bisect_right
 from operator import itemgetter
 from typing import TYPE_CHECKING, Literal
 
-from cdr_engine.blocks.dialect import BOM, LINE_END
 from cdr_engine.blocks.block import Kept
+from cdr_engine.blocks.dialect import BOM, LINE_END
 from cdr_engine.blocks.header import KEY_COLUMN, Header, is_complete, is_header, names_of
 from cdr_engine.blocks.lines import Span, extend, last_line_end
 from cdr_engine.schema import NAMES

@@ -74,7 +74,7 @@ class Decoded(NamedTuple):
     batch: Any
     """RecordBatch in the decoder's schema."""
     rejects: Any
-    """RecordBatch as `rejected.carried` makes it, by position; `record` counts from 1 in the block."""
+    """As `rejected.carried` makes them, by position; `record` counts from 1 within this block."""
     ledger: Ledger
 
 

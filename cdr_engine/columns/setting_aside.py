@@ -100,8 +100,11 @@ def rejects_of(block: RecordBlock, records: Frame, faults: Any, cells: Sequence[
         parts.insert(0, _framed(block.rejects, offsets))
     if len(parts) == 1:
         return _carried(parts[0])
-    *numbers, raws = zip(*parts, strict=True)
-    whole = _Part(*map(np.concatenate, numbers), pa.concat_arrays(raws))
+    ranks, at, lengths, columns, reasons = (
+        np.concatenate([part[field] for part in parts]) for field in range(5)
+    )
+    raw = pa.concat_arrays([part.raw for part in parts])
+    whole = _Part(ranks, at, lengths, columns, reasons, raw)
     return _carried(whole).take(pa.array(np.argsort(whole.offsets, kind="stable")))
 
 

@@ -207,7 +207,7 @@ DAMAGED = [
 
 @pytest.mark.parametrize("damaged", DAMAGED)
 def test_damaged_header(damaged: bytes) -> None:
-    """A header with a delimiter too few or too many is a line like others: none below is foreign."""
+    """A header with a delimiter too few or too many is a line like others: nothing is foreign."""
     result = all_ways(HEADER + b"1,2,3,4\n" + damaged + b"5,6,7,8\n")
 
     assert b"1,2,3,4\n" + damaged + b"5,6,7,8\n" == result.payload
