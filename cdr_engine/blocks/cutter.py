@@ -22,9 +22,10 @@ record limit if that is more; a reject longer than `RAW_LIMIT` keeps its first b
 from __future__ import annotations
 
 from cdr_engine.blocks.block import Block, Kept, SetAside, assemble
-from cdr_engine.blocks.dialect import BOM, LINE_END, enough, misshapen, shapely
+from cdr_engine.blocks.dialect import BOM, LINE_END, enough, misshapen
 from cdr_engine.blocks.header import Header, header_of
 from cdr_engine.blocks.lines import Span, extend, has_short_lines, last_line_end, safe_end
+from cdr_engine.blocks.shape import end_of_line, has_all_fields, lone_quote, whole_end
 from cdr_engine.blocks.tables import TableFilter
 from cdr_engine.errors import HeaderError
 from cdr_engine.ledger import RAW_LIMIT, Reject
@@ -172,7 +173,7 @@ class BlockCutter:
         size = len(buffer)
         if at == self._origin == 0 and buffer.startswith((b"\xff\xfe", b"\xfe\xff")):
             raise HeaderError("the file is UTF-16; convert it to UTF-8 first")
-        end = _line_end(buffer, at, PREAMBLE_BYTES, final=final)
+        end = end_of_line(buffer, at, PREAMBLE_BYTES, final=final)
         if end is None and size - at > PREAMBLE_BYTES:
             raise HeaderError(f"no line end in the first {PREAMBLE_BYTES} bytes: not a report")
         if end is None or at == size:
@@ -275,9 +276,9 @@ class BlockCutter:
         size = len(buffer)
         reach = min(size, at + self._limit + 2)
         match = None
-        end = _lone_quote(buffer, at, reach, header)
+        end = lone_quote(buffer, at, reach, header)
         if end < 0:
-            end = _whole_end(buffer, at, reach, header)
+            end = whole_end(buffer, at, reach, header)
             if at < end <= at + self._limit and (end < size or final or buffer[-1] != CR):
                 if LINE_END.search(buffer, at).end() < end:  # type: ignore[union-attr]
                     wrapped.append((at, end))
@@ -291,7 +292,7 @@ class BlockCutter:
             return None
         is_whole = match is not None or (final and end == size)
         end = end if match is None else match.end()
-        line_end = _line_end(buffer, at, self._limit, final=final)
+        line_end = end_of_line(buffer, at, self._limit, final=final)
         if line_end is None and size - at <= self._limit:
             return None
         if line_end is None or line_end - at > self._limit:
@@ -299,7 +300,7 @@ class BlockCutter:
             return None
         if end <= line_end and (is_whole or (end < size and buffer[end] != QUOTE)):
             return line_end
-        if is_whole and end - at <= self._limit and _has_all_fields(buffer, at, end, header):
+        if is_whole and end - at <= self._limit and has_all_fields(buffer, at, end, header):
             wrapped.append((at, end))
             return end
         self._skip = _Skip(self._origin + at, "unbalanced quote", in_line=True, to_shape=True)
@@ -365,39 +366,8 @@ class BlockCutter:
                 return False
         else:
             end = match.end()
-        return end - at <= self._limit and _has_all_fields(buffer, at, end, header)
+        return end - at <= self._limit and has_all_fields(buffer, at, end, header)
 
     def _close_skip(self, skip: _Skip) -> None:
         self._aside.add(skip.reject())
         self._skip = None
-
-
-def _line_end(buffer: bytes, at: int, limit: int, *, final: bool) -> int | None:
-    """End of the physical line at `at`; None where it is not there, or about too long."""
-    size = len(buffer)
-    found = LINE_END.search(buffer, at, min(size, at + limit + 2))
-    if found is None:
-        return size if final and size - at <= limit else None
-    if found.end() == size and not final and found[0] == b"\r":
-        return None
-    return found.end()
-
-
-def _lone_quote(buffer: bytes, at: int, reach: int, header: Header) -> int:
-    """Position of a quote that opens a field of the line at `at` and that none closes, or -1."""
-    quote = buffer.find(b'"', at, reach)
-    if quote < 0 or buffer.find(b'"', quote + 1, reach) >= 0:
-        return -1
-    is_first = quote == at or buffer[quote - 1 : quote] == header.dialect.delimiter
-    return quote if is_first and LINE_END.search(buffer, at, quote) is None else -1
-
-
-def _whole_end(buffer: bytes, at: int, reach: int, header: Header) -> int:
-    """End of the record at `at` if it has all fields and a line end; else `at`."""
-    match = shapely(header.dialect.delimiter, len(header.names)).match(buffer, at, reach)
-    return match.end() if match is not None and buffer[match.end() - 1] in b"\r\n" else at
-
-
-def _has_all_fields(buffer: bytes, at: int, end: int, header: Header) -> bool:
-    shape = shapely(header.dialect.delimiter, len(header.names))
-    return shape.fullmatch(buffer, at, end) is not None

@@ -123,6 +123,17 @@ def test_quote_never_closed() -> None:
     assert good + good == result.payload
 
 
+def test_stray_quotes_do_not_make_small_blocks() -> None:
+    """A window in which quotes are left open at many places is one block all the same."""
+    good = b"".join(b"%d,b,c,d\n" % n for n in range(2000))
+    body = HEADER + (good + b'x,"y,z,w\n') * 10
+    cutter = BlockCutter(block_bytes=len(body))
+    blocks = [*cutter.feed(body), *cutter.finish()]
+
+    assert [10] == [len(block.rejects) for block in blocks]
+    assert good * 10 == blocks[0].payload
+
+
 def test_quote_open_at_the_end() -> None:
     """A body that ends inside a quote keeps its last line as a reject."""
     result = all_ways(HEADER + b'1,2,3,4\n5,"6,7,8')
