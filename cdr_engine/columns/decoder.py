@@ -131,6 +131,7 @@ class Decoder:
         self.schema = working_schema(self.unknown)
         self._is_troubled = False
         self._clean_types = _conversion({name: _read_type(name) for name in self._names})
+        self._nothing = self._read(b"", self._clean_types)
         self._odd_numbers: frozenset[str] = frozenset()
 
     def decode(self, block: RecordBlock) -> Decoded:
@@ -177,6 +178,8 @@ class Decoder:
         kept, records, faults = mended(
             block.payload, block.wrapped, block.foreign, self._delimiter, len(self._names)
         )
+        if not kept:
+            return _Read(self._nothing, records, faults)
         # Arrow takes a BOM off whatever it reads first; behind a blank line it is a value's.
         kept = b"\n" + kept if kept.startswith(BOM) else kept
         return _Read(self._read_numbers(kept), records, faults)
