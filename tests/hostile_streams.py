@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 __all__ = [
     "MAX_MORE_BYTES",
     "MIN_BYTES_PER_S",
-    "MIN_REJECTS_PER_S",
     "ORDINARY",
     "STREAMS",
     "Cost",
@@ -35,8 +34,6 @@ MAX_MORE_BYTES = 64 << 20
 """How much more than an ordinary stream a hostile one may take at its peak."""
 MIN_BYTES_PER_S = 20_000_000
 """How much of a hostile stream a second of processor time has to get through."""
-MIN_REJECTS_PER_S = 50_000
-"""Or that many rejects: each one is an object, however few its bytes."""
 
 HEADER = (ROOT / "sample_data/vendor_example.csv").read_bytes().splitlines(keepends=True)[0]
 CALLS = b"".join(
@@ -61,11 +58,6 @@ class Cost(NamedTuple):
     def bytes_per_s(self) -> float:
         """Bytes of the body per second of processor time."""
         return self.body_bytes / self.seconds
-
-    @property
-    def rejects_per_s(self) -> float:
-        """Rejected records per second of processor time."""
-        return self.rejected_records / self.seconds
 
 
 def _run(piece: bytes) -> Callable[[], Iterator[bytes]]:
@@ -115,6 +107,9 @@ STREAMS: dict[str, Callable[[], Iterator[bytes]]] = {
     "one quote a line": _run(b'"\n'),
     "two quotes a line": _run(b'""\n'),
     "an open quote a line": _run(b'x,"y\n'),
+    "text behind a quote": _run(b'"x"y\n'),
+    "a quote within a word": _run(b'x"y\n'),
+    "damaged headers": _run(HEADER.replace(b"ani,", b"ani")),
     "three quotes a line": _run(b'x,"""y\n'),
     "empty rows": _run(b"," * 33 + b"\n"),
     "calls with an open quote each": _run(CALLS.replace(b",COMPLETE", b',"COMPLETE')),
@@ -146,8 +141,8 @@ def faults(cost: Cost, ordinary: Cost) -> list[str]:
     found = []
     if cost.peak_bytes > ordinary.peak_bytes + MAX_MORE_BYTES:
         found.append(f"peak {cost.peak_bytes >> 20} MiB, ordinary {ordinary.peak_bytes >> 20}")
-    if cost.bytes_per_s < MIN_BYTES_PER_S and cost.rejects_per_s < MIN_REJECTS_PER_S:
-        found.append(f"{cost.bytes_per_s / 1e6:.1f} MB/s, {cost.rejects_per_s:.0f} rejects/s")
+    if cost.bytes_per_s < MIN_BYTES_PER_S:
+        found.append(f"{cost.bytes_per_s / 1e6:.1f} MB/s")
     return found
 
 

@@ -5,11 +5,13 @@ Strategy. Bytes are held until a block's worth is there, then cut once:
 
 - A window without a quote byte, the report's normal case, is cut behind its last line end. That is
   all the work there is: two searches at memory speed.
-- A window with quotes is walked record by record where quotes are, line run by line run between
-  them, with the patterns of `dialect`.
-- A record that cannot be read (unbalanced quote, longer than the limit) is a reject that starts at
-  its first line. If an open quote ran over line ends, what follows belongs to the same reject until
-  a line has the right shape: the header's number of fields.
+- A window with quotes is walked in runs of lines that are records of their own whatever their
+  quotes, and record by record where a quoted field goes over a line end, with the patterns of
+  `dialect`. Text behind a closing quote spoils its own line and no more: whoever decodes the block
+  is told to look for it.
+- A record that cannot be read (its quote runs on, it is longer than the limit) is a reject that
+  starts at its first line. Behind an open quote, what follows belongs to the same reject until a
+  line has the right shape: the header's number of fields.
 
 What comes out depends on the bytes alone, never on how they were cut into chunks. Nothing is
 searched twice: what is left of a window is at most one record, and after a window too short for its
@@ -20,9 +22,10 @@ record limit if that is more; a reject longer than `RAW_LIMIT` keeps its first b
 from __future__ import annotations
 
 from cdr_engine.blocks.block import Block, Kept, SetAside, assemble
-from cdr_engine.blocks.dialect import BOM, LINE_END, enough, misshapen, shapely
+from cdr_engine.blocks.dialect import BOM, LINE_END, enough, misshapen
 from cdr_engine.blocks.header import Header, header_of
 from cdr_engine.blocks.lines import Span, extend, has_short_lines, last_line_end, safe_end
+from cdr_engine.blocks.shape import end_of_line, has_all_fields, lone_quote, whole_end
 from cdr_engine.blocks.tables import TableFilter
 from cdr_engine.errors import HeaderError
 from cdr_engine.ledger import RAW_LIMIT, Reject
@@ -170,7 +173,7 @@ class BlockCutter:
         size = len(buffer)
         if at == self._origin == 0 and buffer.startswith((b"\xff\xfe", b"\xfe\xff")):
             raise HeaderError("the file is UTF-16; convert it to UTF-8 first")
-        end = _line_end(buffer, at, PREAMBLE_BYTES, final=final)
+        end = end_of_line(buffer, at, PREAMBLE_BYTES, final=final)
         if end is None and size - at > PREAMBLE_BYTES:
             raise HeaderError(f"no line end in the first {PREAMBLE_BYTES} bytes: not a report")
         if end is None or at == size:
@@ -257,9 +260,9 @@ class BlockCutter:
                 break
             end = self._take_record(buffer, at, header, wrapped, final=final)
             if end is None:
-                if self._skip is None:
-                    break
-                continue
+                if self._is_skipping:
+                    continue
+                break
             if not (wrapped and wrapped[-1][1] == end):
                 has_misquoted |= header.dialect.record.fullmatch(buffer, at, end) is None
             extend(spans, at, end)
@@ -272,23 +275,24 @@ class BlockCutter:
         """End of the record at `at`, or of a misquoted line; None: bytes are missing, or a skip."""
         size = len(buffer)
         reach = min(size, at + self._limit + 2)
-        end = _whole_end(buffer, at, reach, header)
-        if at < end <= at + self._limit and (end < size or final or buffer[-1] != CR):
-            if LINE_END.search(buffer, at).end() < end:  # type: ignore[union-attr]
-                wrapped.append((at, end))
-            return end
-        match = header.dialect.record.match(buffer, at, reach)
-        if match is not None:
-            end = match.end()
-            if end == size and not final and buffer.endswith(b"\r"):
-                return None
-        else:
+        match = None
+        end = lone_quote(buffer, at, reach, header)
+        if end < 0:
+            end = whole_end(buffer, at, reach, header)
+            if at < end <= at + self._limit and (end < size or final or buffer[-1] != CR):
+                if LINE_END.search(buffer, at).end() < end:  # type: ignore[union-attr]
+                    wrapped.append((at, end))
+                return end
             end = header.dialect.fields.match(buffer, at, reach).end()  # type: ignore[union-attr]
-            is_open = end == size or buffer[end] == QUOTE
-            if is_open and not final and size - at <= self._limit:
+            match = LINE_END.match(buffer, end, reach)
+        if match is None and (end == size or buffer[end] == QUOTE):
+            if not final and size - at <= self._limit:
                 return None
+        elif match is not None and match.end() == size and not final and buffer[-1] == CR:
+            return None
         is_whole = match is not None or (final and end == size)
-        line_end = _line_end(buffer, at, self._limit, final=final)
+        end = end if match is None else match.end()
+        line_end = end_of_line(buffer, at, self._limit, final=final)
         if line_end is None and size - at <= self._limit:
             return None
         if line_end is None or line_end - at > self._limit:
@@ -296,13 +300,17 @@ class BlockCutter:
             return None
         if end <= line_end and (is_whole or (end < size and buffer[end] != QUOTE)):
             return line_end
-        if is_whole and end - at <= self._limit and _has_all_fields(buffer, at, end, header):
+        if is_whole and end - at <= self._limit and has_all_fields(buffer, at, end, header):
             wrapped.append((at, end))
             return end
         self._skip = _Skip(self._origin + at, "unbalanced quote", in_line=True, to_shape=True)
         return None
 
     # Passing over what cannot be read
+
+    @property
+    def _is_skipping(self) -> bool:
+        return self._skip is not None
 
     def _pass_over(
         self, buffer: bytes, at: int, skip: _Skip, header: Header, *, final: bool
@@ -358,30 +366,8 @@ class BlockCutter:
                 return False
         else:
             end = match.end()
-        return end - at <= self._limit and _has_all_fields(buffer, at, end, header)
+        return end - at <= self._limit and has_all_fields(buffer, at, end, header)
 
     def _close_skip(self, skip: _Skip) -> None:
         self._aside.add(skip.reject())
         self._skip = None
-
-
-def _line_end(buffer: bytes, at: int, limit: int, *, final: bool) -> int | None:
-    """End of the physical line at `at`; None where it is not there, or about too long."""
-    size = len(buffer)
-    found = LINE_END.search(buffer, at, min(size, at + limit + 2))
-    if found is None:
-        return size if final and size - at <= limit else None
-    if found.end() == size and not final and found[0] == b"\r":
-        return None
-    return found.end()
-
-
-def _whole_end(buffer: bytes, at: int, reach: int, header: Header) -> int:
-    """End of the record at `at` if it has all fields and a line end; else `at`."""
-    match = shapely(header.dialect.delimiter, len(header.names)).match(buffer, at, reach)
-    return match.end() if match is not None and buffer[match.end() - 1] in b"\r\n" else at
-
-
-def _has_all_fields(buffer: bytes, at: int, end: int, header: Header) -> bool:
-    shape = shapely(header.dialect.delimiter, len(header.names))
-    return shape.fullmatch(buffer, at, end) is not None

@@ -68,7 +68,7 @@ class Decoded(NamedTuple):
     batch: Any
     """RecordBatch in the decoder's schema."""
     rejects: Any
-    """RecordBatch as `rejected.carried` makes it, by position; `record` counts from 1 in the block."""
+    """As `rejected.carried` makes them, by position; `record` counts from 1 within this block."""
     ledger: Ledger
 
 
@@ -160,6 +160,8 @@ class Decoder:
         kept, records, faults = mended(
             block.payload, block.wrapped, block.foreign, self._delimiter, len(self._names)
         )
+        if not kept:
+            return _Read(self._reader.nothing, records, faults)
         # Arrow takes a BOM off whatever it reads first; behind a blank line it is a value's.
         kept = b"\n" + kept if kept.startswith(BOM) else kept
         return _Read(self._reader.mended(kept), records, faults)

@@ -73,7 +73,7 @@ def field_counts(payload: bytes, records: Frame, delimiter: bytes, expected: int
 
 
 def _around(values: Any, quotes: Any, records: Frame, owner: Any) -> tuple[Any, Any]:
-    """Bytes before and behind each quote; a line end where the record begins or the payload ends."""
+    """Bytes before and behind each quote; a line end where its record or the payload ends."""
     previous = values[np.maximum(quotes - 1, 0)]
     previous[quotes == records.starts[owner]] = LF
     following = values[np.minimum(quotes + 1, values.size - 1)]

@@ -46,10 +46,14 @@ class CellReader:
         self._names = list(names)
         self._types = {name: _read_type(name) for name in names if name in wanted}
         self._delimiter = delimiter
+        self.nothing = {name: pa.array([], kind) for name, kind in self._types.items()}
+        """Cells of no records."""
         self._odd_numbers: frozenset[str] = frozenset()
 
     def clean(self, payload: bytes) -> CellsByColumn | None:
         """Read a payload that has nothing to mend, integers as such; None if it has."""
+        if not payload:
+            return self.nothing
         lines, is_plain = framing.is_plain(payload)
         if not is_plain or payload.startswith(BOM) or framing.has_hexadecimal(payload):
             return None
@@ -86,8 +90,6 @@ class CellReader:
         return {name: DICTIONARY if name in as_text else kind for name, kind in self._types.items()}
 
     def _read(self, payload: bytes, types: dict[str, Any]) -> CellsByColumn:
-        if not payload:
-            return {name: pa.array([], kind) for name, kind in types.items()}
         table = pyarrow.csv.read_csv(
             pa.BufferReader(payload),
             read_options=pyarrow.csv.ReadOptions(

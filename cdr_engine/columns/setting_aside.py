@@ -66,7 +66,10 @@ def count_records(ledger: Ledger, block: RecordBlock, records: Frame, faults: An
     """Count every byte and record; a bad one that nothing ends becomes the tail."""
     payload, framed = block.payload, block.rejects
     bad = np.flatnonzero(faults)
-    lengths = int((records.ends[bad] - records.starts[bad]).sum())
+    if bad.size < faults.size:
+        lengths = int((records.ends[bad] - records.starts[bad]).sum())
+    else:
+        lengths = len(payload) - records.blank_bytes
     tail = 0
     if bad.size and records.ends[bad[-1]] == len(payload) and payload[-1:] not in (b"\n", b"\r"):
         faults[bad[-1]] = UNTERMINATED
@@ -86,10 +89,14 @@ def rejects_of(block: RecordBlock, records: Frame, faults: Any, cells: Sequence[
     """Everything that a block sets aside, in the order of the body, as a RecordBatch."""
     offsets = _offsets(records.starts, block.segments)
     bad = np.flatnonzero(faults)
-    starts, ends = records.starts[bad], records.ends[bad]
+    starts, ends = records.starts, records.ends
+    if bad.size < starts.size:
+        starts, ends, offsets_of_bad = starts[bad], ends[bad], offsets[bad]
+    else:
+        offsets_of_bad = offsets
     none = np.full(bad.size, _NO_COLUMN, np.int8)
     raw = cut_out(block.payload, starts, ends)
-    parts = [_Part(bad + 1, offsets[bad], ends - starts, none, faults[bad], raw)]
+    parts = [_Part(bad + 1, offsets_of_bad, ends - starts, none, faults[bad], raw)]
     parts += [_cells(one, offsets) for one in cells]
     if block.rejects:
         between = np.sort(np.array([reject.byte_offset for reject in block.rejects], np.int64))
@@ -100,8 +107,11 @@ def rejects_of(block: RecordBlock, records: Frame, faults: Any, cells: Sequence[
         parts.insert(0, _framed(block.rejects, offsets))
     if len(parts) == 1:
         return _carried(parts[0])
-    *numbers, raws = zip(*parts, strict=True)
-    whole = _Part(*map(np.concatenate, numbers), pa.concat_arrays(raws))
+    ranks, at, lengths, columns, reasons = (
+        np.concatenate([part[field] for part in parts]) for field in range(5)
+    )
+    raw = pa.concat_arrays([part.raw for part in parts])
+    whole = _Part(ranks, at, lengths, columns, reasons, raw)
     return _carried(whole).take(pa.array(np.argsort(whole.offsets, kind="stable")))
 
 

@@ -118,7 +118,7 @@ class DataFileWriter:
             self._flush()
 
     def reject(self, rejects: Any) -> None:
-        """Append rejects, a RecordBatch as `rejected.carried` makes it, in the order of the body."""
+        """Append rejects, as `rejected.carried` makes them, in the order of the body."""
         if not rejects.num_rows:
             return
         self._rejects.append(rejects)

@@ -123,6 +123,17 @@ def test_quote_never_closed() -> None:
     assert good + good == result.payload
 
 
+def test_stray_quotes_do_not_make_small_blocks() -> None:
+    """A window in which quotes are left open at many places is one block all the same."""
+    good = b"".join(b"%d,%b,c,d\n" % (n, b"b" * 60) for n in range(300))
+    body = HEADER + (good + b'x,"y,z,w\n') * 10 + good
+    cutter = BlockCutter(block_bytes=len(body))
+    blocks = [*cutter.feed(body), *cutter.finish()]
+
+    assert [10] == [len(block.rejects) for block in blocks]
+    assert good * 11 == blocks[0].payload
+
+
 def test_quote_open_at_the_end() -> None:
     """A body that ends inside a quote keeps its last line as a reject."""
     result = all_ways(HEADER + b'1,2,3,4\n5,"6,7,8')
@@ -207,7 +218,7 @@ DAMAGED = [
 
 @pytest.mark.parametrize("damaged", DAMAGED)
 def test_damaged_header(damaged: bytes) -> None:
-    """A header with a delimiter too few or too many is a line like others: none below is foreign."""
+    """A header with a delimiter too few or too many is a line like others: nothing is foreign."""
     result = all_ways(HEADER + b"1,2,3,4\n" + damaged + b"5,6,7,8\n")
 
     assert b"1,2,3,4\n" + damaged + b"5,6,7,8\n" == result.payload

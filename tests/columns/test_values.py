@@ -183,3 +183,25 @@ def test_instants_count_rows() -> None:
     assert datetime(2024, 11, 3, 5, 30, tzinfo=UTC) == typed.array.to_pylist()[0]
     assert datetime(2024, 3, 10, 7, 30, tzinfo=UTC) == typed.array.to_pylist()[1]
     assert datetime(2024, 11, 5, 6, 30, tzinfo=UTC) == typed.array.to_pylist()[3]
+
+
+BLANKS = ["\t", " \t ", "\t\t", "\u00a0", "\u202f", "\u2003"]
+"""Cells of blanks that are not spaces only."""
+
+
+@pytest.mark.parametrize(
+    "read",
+    [
+        values.flag,
+        lambda words: values.whole_number(words, pa.int32()),
+        lambda words: values.whole_number(words, pa.int64()),
+        lambda words: values.instant(words, Clock("UTC")),
+    ],
+    ids=["flag", "int32", "int64", "instant"],
+)
+def test_blanks_other_than_spaces(read: Any) -> None:
+    """Only spaces are nothing: a cell of other blanks fits no kind and is listed."""
+    typed = read(cells("   ", *BLANKS, None))
+
+    assert [None] * 8 == typed.array.to_pylist()
+    assert [1, 2, 3, 4, 5, 6] == misfits(typed)
