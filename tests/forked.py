@@ -7,6 +7,7 @@ that runs one command from its first line to its exit. `Commands` is the other s
 
 from __future__ import annotations
 
+import faulthandler
 import json
 import os
 import subprocess
@@ -31,12 +32,12 @@ class Commands:
     folder
         Where commands run, and where their output goes.
     environment
-        Added to that of this process.
+        Of the commands.
     """
 
     def __init__(self, folder: Path, environment: dict[str, str]) -> None:
         self._folder = folder
-        self._environment = os.environ | environment
+        self._environment = environment
         self._server: subprocess.Popen[str] | None = None
         self.pid = 0
         """Of the command that was started last."""
@@ -79,6 +80,11 @@ class Commands:
         self.go()
         return self.wait()
 
+    def succeed(self, arguments: Sequence[str]) -> None:
+        """Run a command that has to succeed."""
+        code = self.run(arguments)
+        assert code == 0, f"exit {code}: {self.said or 'nothing on standard error'}"
+
     @property
     def said(self) -> str:
         """What the last command wrote to standard error."""
@@ -105,6 +111,7 @@ def _run(arguments: list[str], gate: int) -> None:
     sys.stdin, sys.stdout, sys.stderr = (open(n, "rw"[n > 0], closefd=False) for n in range(3))  # noqa: SIM115
     from cdr_engine.cli import main
 
+    faulthandler.enable()
     main(arguments)
 
 

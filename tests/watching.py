@@ -20,7 +20,7 @@ COUNT = """
 select regexp_extract(filename, '[^/]+$'), count(*), count(distinct uii)
 from read_parquet(?, filename = true, hive_partitioning = false) group by 1
 """
-PAUSE_S = 0.01
+PAUSE_S = 0.02
 
 
 class Watch:

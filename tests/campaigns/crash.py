@@ -5,6 +5,9 @@ A run starts `cdr export`, or `cdr export --refresh` over windows with and witho
 it by SIGKILL after some time or at some system call, or lets a system call fail. Then the command
 is run again. What is on file is compared with the simulator's own records after each step, while a
 reader counts all the while. A failure prints its case.
+
+Most runs are processes forked from one that has imported the engine already (see `forked`), so that
+no time is spent, and no kill lost, on starting Python; some are the command as a user starts it.
 """
 
 from __future__ import annotations
@@ -13,6 +16,7 @@ import os
 import random
 import shutil
 import signal
+import subprocess
 import sys
 import tempfile
 import time
@@ -40,8 +44,9 @@ from cdr_engine.simulator import History, Simulator, Switches
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["WAYS", "Bench", "Case", "run"]
+__all__ = ["Bench", "Case", "Way", "run"]
 
+COMMAND = [sys.executable, "-m", "cdr_engine"]
 ACCOUNT = "13670001"
 FIRST = datetime(2024, 1, 1, tzinfo=UTC)
 DAYS = 3
@@ -55,8 +60,10 @@ SCENARIOS: dict[str, tuple[str | None, str]] = {
 }
 """What is there before, and what the service sends now."""
 
-Way = Literal["time", "call", "error"]
-WAYS: tuple[Way, ...] = ("time", "call", "error")
+Way = Literal["time", "command", "call", "error"]
+"""Killed after some time, forked or from the start; killed at a system call; a call that fails."""
+WAYS: tuple[Way, ...] = ("time", "call", "call", "error", "time", "call", "error", "command")
+UNTRACED: tuple[Way, ...] = ("time", "time", "time", "command")
 
 
 @dataclass(frozen=True)
@@ -65,8 +72,8 @@ class Case:
 
     scenario: str
     way: Way
-    share: float = 0.0
-    """Of the time that an undisturbed run takes, after which it is killed."""
+    after_s: float = 0.0
+    """Seconds until it is killed."""
     call: str = ""
     when: str = ""
     """At which of the calls, as strace writes it: `3` the third, `3+` from the third on."""
@@ -118,10 +125,8 @@ class Bench:
             "new": Service(8, quoted=True),
             "new, rejects": Service(8, quoted=False),
         }
-        self.seconds: dict[str, float] = {}
-        """By scenario: what an undisturbed run takes."""
-        self.points: dict[str, dict[str, int]] = {}
-        """By scenario and system call: how often an undisturbed run makes it."""
+        self.known_points: dict[str, dict[str, int]] = {}
+        self._seconds: dict[str, float] = {}
         self._running = ExitStack()
 
     def __enter__(self) -> Self:
@@ -130,9 +135,8 @@ class Bench:
         for service in self.services.values():
             enter(service.simulator)
         token = self.services["old"].simulator.token
-        self.commands = enter(Commands(self.folder, {"CDR_ENGAGE_TOKEN": token}))
-        for scenario in SCENARIOS:
-            self._measure(scenario)
+        self.environment = os.environ | {"CDR_ENGAGE_TOKEN": token}
+        self.commands = enter(Commands(self.folder, self.environment))
         return self
 
     def __exit__(self, *error: object) -> None:
@@ -146,7 +150,7 @@ class Bench:
         if before is not None:
             kept = self.folder / before
             if not kept.exists():
-                assert 0 == self.commands.run(self.export(before, kept)), self.commands.said
+                self.commands.succeed(self.export(before, kept))
             shutil.copytree(kept, dataset)
         return dataset
 
@@ -163,30 +167,47 @@ class Bench:
         before, now = SCENARIOS[scenario]
         return self.export(now, dataset, refresh=before is not None)
 
-    def _measure(self, scenario: str) -> None:
-        arguments = self.first_run(scenario, self.prepared(scenario))
-        began = time.monotonic()
-        assert 0 == self.commands.run(arguments), self.commands.said
-        self.seconds[scenario] = time.monotonic() - began
-        if not why_not():
+    def seconds(self, scenario: str) -> float:
+        """Tell what an undisturbed run takes."""
+        if scenario not in self._seconds:
+            arguments = self.first_run(scenario, self.prepared(scenario))
+            began = time.monotonic()
+            self.commands.succeed(arguments)
+            self._seconds[scenario] = time.monotonic() - began
+        return self._seconds[scenario]
+
+    def start_seconds(self) -> float:
+        """Tell what it takes to start Python and import the engine."""
+        if "start" not in self._seconds:
+            began = time.monotonic()
+            subprocess.run([*COMMAND, "--help"], stdout=subprocess.DEVNULL, check=True)
+            self._seconds["start"] = time.monotonic() - began
+        return self._seconds["start"]
+
+    def points(self, scenario: str) -> dict[str, int]:
+        """Tell how often an undisturbed run makes each system call."""
+        if scenario not in self.known_points:
             arguments = self.first_run(scenario, self.prepared(scenario))
             pid = self.commands.hold(arguments)
             trace = Trace(pid, (*WRITING, *OTHER), log=self.folder / "calls.log")
             self.commands.go()
             assert 0 == self.commands.wait(), self.commands.said
             trace.wait()
-            self.points[scenario] = trace.counts()
+            self.known_points[scenario] = trace.counts()
+        return self.known_points[scenario]
 
-    def cases(self, count: int, seed: int, ways: tuple[Way, ...] = WAYS) -> Iterator[Case]:
+    def cases(self, count: int, seed: int, ways: tuple[Way, ...]) -> Iterator[Case]:
         """Draw cases: ways and scenarios in turn, times and calls by chance."""
         rng = random.Random(seed)
         for number in range(count):
             way = ways[number % len(ways)]
             scenario = rng.choice(list(SCENARIOS))
-            if way == "time":
-                yield Case(scenario, way, share=rng.uniform(0, 1.1))
+            if way in {"time", "command"}:
+                longest = self.seconds(scenario)
+                longest += self.start_seconds() if way == "command" else 0.0
+                yield Case(scenario, way, after_s=rng.uniform(0, 1.1 * longest))
                 continue
-            points = self.points[scenario]
+            points = self.points(scenario)
             known = [name for name in points if way == "call" or name in WRITING]
             call = rng.choice(sorted(known))
             nth = str(rng.randint(1, points[call]))
@@ -233,10 +254,20 @@ def check_rejects(bench: Bench, dataset: Path, versions: dict[str, str]) -> None
 
 def disturb(bench: Bench, case: Case, arguments: list[str]) -> int:
     """Run the command as the case says; gives its exit code."""
+    if case.way == "command":
+        with subprocess.Popen(
+            [*COMMAND, *arguments],
+            env=bench.environment,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        ) as process:
+            time.sleep(case.after_s)
+            process.kill()
+            return process.wait()
     pid = bench.commands.hold(arguments)
     if case.way == "time":
         bench.commands.go()
-        time.sleep(case.share * bench.seconds[case.scenario])
+        time.sleep(case.after_s)
         os.kill(pid, signal.SIGKILL)
         return bench.commands.wait()
     effect = f"error={case.error}" if case.error else "signal=KILL"
@@ -271,15 +302,14 @@ def run(case: Case, bench: Bench) -> Counter[str]:
         versions_on_file(bench, case, dataset)
         if case.way == "error":
             check_failure(bench, case, dataset, code, said)
-        assert 0 == bench.commands.run(bench.export(now, dataset)), bench.commands.said
+        bench.commands.succeed(bench.export(now, dataset))
         versions = versions_on_file(bench, case, dataset)
         assert set(WINDOWS) == versions.keys(), "windows are missing"
         check_rejects(bench, dataset, versions)
         assert [] == leftovers(dataset)
         assert [] == list(verify(dataset))
         if before is not None:
-            again = bench.export(now, dataset, refresh=True)
-            assert 0 == bench.commands.run(again), bench.commands.said
+            bench.commands.succeed(bench.export(now, dataset, refresh=True))
         versions = versions_on_file(bench, case, dataset)
         assert dict.fromkeys(WINDOWS, now) == versions
         check_rejects(bench, dataset, versions)
@@ -292,20 +322,18 @@ def main(count: int, seed: int) -> int:
     """Run so many cases; gives the number of failures."""
     began = time.monotonic()
     failures = 0
-    ways = WAYS
     if why_not():
         sys.stdout.write(f"only kills by time: {why_not()}\n")
-        ways = ("time",)
     told: dict[str, Counter[str]] = {}
     with Bench() as bench:
-        for scenario, points in bench.points.items():
-            sys.stdout.write(f"{scenario}: {sum(points.values())} system calls {points}\n")
-        for case in bench.cases(count, seed, ways):
+        for case in bench.cases(count, seed, UNTRACED if why_not() else WAYS):
             try:
                 told.setdefault(case.way, Counter()).update(run(case, bench))
             except Exception:  # noqa: BLE001 - whatever is raised is the finding
                 failures += 1
                 sys.stdout.write(f"{case}\n{traceback.format_exc()}\n")
+    for scenario, points in bench.known_points.items():
+        sys.stdout.write(f"{scenario}: {sum(points.values())} system calls {points}\n")
     for way, found in told.items():
         sys.stdout.write(f"{way:6} {dict(found)}\n")
     spent = time.monotonic() - began

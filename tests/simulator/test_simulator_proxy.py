@@ -29,7 +29,7 @@ def service(history: History) -> Iterator[Simulator]:
 @pytest.fixture(scope="module")
 def proxy(service: Simulator) -> Iterator[Proxy]:
     """A proxy before it that is patient for a second."""
-    with Proxy(service.base_url, stall_s=1, drip_s=0.001) as running:
+    with Proxy(service.base_url, stall_s=1, drip_s=0) as running:
         yield running
 
 
