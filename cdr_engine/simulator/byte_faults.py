@@ -2,8 +2,8 @@
 What can go wrong with the bytes of an answer, by name.
 
 Each fault takes a whole answer and a source of chance, and tells what is sent in its place. Some
-are no faults by the letter of HTTP (`LEGAL`): whoever receives them may take the report, and has to
-take all of it.
+are no faults by the letter of HTTP (trailers, members of gzip, an interim answer): whoever receives
+them may take the report, and has to take all of it.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ import msgspec
 from cdr_engine.simulator.faults import PAGE, problem
 from cdr_engine.simulator.wire import LAST_CHUNK, Wire, chunked, pieces_of
 
-__all__ = ["BYTE_FAULTS", "LEGAL", "SLOW", "Script", "script_of"]
+__all__ = ["BYTE_FAULTS", "SLOW", "Script", "script_of"]
 
 Ending = Literal["close", "reset", "silence"]
 
@@ -371,12 +371,6 @@ _FAULTS: dict[str, Fault] = {
 
 BYTE_FAULTS = tuple(_FAULTS)
 """Every name a schedule of the proxy may use, besides "ok"."""
-
-LEGAL = frozenset(
-    {"http10-length", "length-and-chunks", "trimmings", "interim", "gzip-members", "no-framing",
-     "http10", "gzip-bit", "cut-in-last", "drip"}
-)  # fmt: skip
-"""Those that may hold the whole report."""
 
 SLOW = frozenset({"long-length-stall", "drip", "stall", "stall-at-once"})
 """Those that end by somebody's patience."""
