@@ -18,9 +18,12 @@ from typing import TYPE_CHECKING, Any, Self
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["Commands"]
+__all__ = ["FORK_QUIETLY", "Commands"]
 
 ROOT = Path(__file__).resolve().parents[1]
+
+FORK_QUIETLY = ["-W", "ignore:This process:DeprecationWarning"]
+"""Python 3.12 warns of forks beside threads; those here are idle ones of Arrow and OpenBLAS."""
 
 
 class Commands:
@@ -44,7 +47,7 @@ class Commands:
 
     def __enter__(self) -> Self:
         self._server = subprocess.Popen(
-            [sys.executable, "-W", "error", __file__],
+            [sys.executable, "-W", "error", *FORK_QUIETLY, __file__],
             cwd=self._folder,
             env=self._environment,
             stdin=subprocess.PIPE,

@@ -3,6 +3,8 @@ from __future__ import annotations
 import subprocess
 import sys
 
+from forked import FORK_QUIETLY
+
 RACE = """
 import os, sys, threading
 from cdr_engine.dataset import Footer
@@ -30,7 +32,11 @@ print(sum(1 for status in ended if status))
 def test_first_decoded_by_several_threads() -> None:
     """Threads that read the first footers of a process at the same moment do not crash it."""
     run = subprocess.run(
-        [sys.executable, "-c", RACE], capture_output=True, text=True, check=False, timeout=100
+        [sys.executable, *FORK_QUIETLY, "-c", RACE],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=100,
     )
 
     assert ("0\n", "") == (run.stdout, run.stderr)
