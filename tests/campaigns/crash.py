@@ -332,6 +332,7 @@ def main(count: int, seed: int) -> int:
             except Exception:  # noqa: BLE001 - whatever is raised is the finding
                 failures += 1
                 sys.stdout.write(f"{case}\n{traceback.format_exc()}\n")
+                sys.stdout.flush()
     for scenario, points in bench.known_points.items():
         sys.stdout.write(f"{scenario}: {sum(points.values())} system calls {points}\n")
     for way, found in told.items():

@@ -254,6 +254,7 @@ def main(count: int, seed: int) -> int:
             except Exception:  # noqa: BLE001 - whatever is raised is the finding
                 failures += 1
                 sys.stdout.write(f"{case}\n{traceback.format_exc()}\n")
+                sys.stdout.flush()
                 bench.end(case)
     for kind, found in told.items():
         ends = ", ".join(f"{end} {n}" for end, n in sorted(found.items()) if end != "struck")
