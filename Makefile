@@ -4,7 +4,7 @@ BIN := .venv/bin
 export PIP_CONSTRAINT := $(CURDIR)/constraints.txt
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help demo test test-deps lint types imports tests bench bench-stages bench-scale bench-http fuzz campaigns docs clean
+.PHONY: help demo test test-deps lint types imports tests bench bench-stages bench-scale bench-http fuzz faults crash campaigns docs clean
 
 help:           ## these targets
 	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/\1\t\2/p' Makefile | expand -t 14
@@ -50,13 +50,20 @@ SEED ?= 1
 fuzz: .venv/dev        ## make fuzz SECONDS=3600 SEED=7
 	$(BIN)/python tests/campaigns/fuzz.py $(SECONDS) $(SEED)
 
+COUNT ?= 1000
+faults: .venv/dev      ## exports through every fault: make faults COUNT=1200 SEED=7
+	$(BIN)/python tests/campaigns/faults.py $(COUNT) $(SEED)
+
+crash: .venv/dev       ## exports that are killed or whose disk fails: make crash COUNT=1000 SEED=7
+	$(BIN)/python tests/campaigns/crash.py $(COUNT) $(SEED)
+
 campaigns: .venv/dev   ## the slow slices: pollution, a million rows against three readers, hostile input
 	$(BIN)/python tests/pollution/campaign.py $(SEED)
 	$(BIN)/python tests/campaigns/differential.py 1000000 $(SEED)
 	$(BIN)/python tests/campaigns/hostile.py 1000
 
-test-deps:      ## system packages that tests use; none so far
-	@echo "no system packages are needed"
+test-deps:      ## system packages that tests use: strace, which kills at system calls
+	@command -v strace >/dev/null || { apt-get update && apt-get install -y strace; }
 
 clean:          ## what the other targets made
 	rm -rf .venv demo

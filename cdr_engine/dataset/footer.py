@@ -73,12 +73,19 @@ class Footer(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     @classmethod
     def decode(cls, text: bytes) -> Footer:
         """Read it from JSON; msgspec.ValidationError where it is another format."""
-        return msgspec.json.decode(text, type=cls)
+        return _DECODER.decode(text)
 
     def describe(self) -> dict[str, Any]:
         """Return it as plain values, for JSON output."""
         plain: dict[str, Any] = msgspec.to_builtins(self)
         return plain | {"ledger": asdict(self.ledger)}
+
+
+_DECODER = msgspec.json.Decoder(Footer)
+"""
+Made here, before there are threads: two that decode a type for the first time at once can bring
+msgspec 0.22, which looks into the type then, to a segmentation fault.
+"""
 
 
 class DataFile(NamedTuple):

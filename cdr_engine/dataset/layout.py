@@ -16,6 +16,8 @@ NO_ACCOUNT = "__HIVE_DEFAULT_PARTITION__"
 """How Hive-partitioned folders spell NULL: archives whose account nobody named."""
 PARTIAL = ".partial"
 """Suffix of what is being written: no `*.parquet` pattern matches it."""
+KEPT = f"-before{PARTIAL}"
+"""Suffix of a committed file's second name."""
 FOLDER_MODE = 0o700
 FILE_MODE = 0o600
 
@@ -58,6 +60,20 @@ class Layout:
     def reject_files(self) -> list[Path]:
         """Committed files of rejects, by account and name."""
         return sorted(self.rejects.glob("account_id=*/*.parquet"))
+
+    def kept(self, path: Path) -> Path:
+        """Second name of a committed file while it is being replaced."""
+        return path.with_name(f".{path.stem}{KEPT}")
+
+    def replaced(self) -> list[Place]:
+        """Windows whose replacement had begun and did not end."""
+        return [
+            Place(folder / name, self.rejects / folder.name / name)
+            for folder, name in (
+                (path.parent, f"{path.name[1:].removesuffix(KEPT)}.parquet")
+                for path in sorted(self.calls.glob(f"account_id=*/.*{KEPT}"))
+            )
+        ]
 
     def leftovers(self) -> list[Path]:
         """What interrupted writers left: temporary names, and rejects without their data file."""

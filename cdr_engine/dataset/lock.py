@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from filelock import FileLock, Timeout
 
 from cdr_engine.dataset.layout import FILE_MODE, Layout, make_folder
+from cdr_engine.dataset.recovery import recover
 from cdr_engine.errors import CommitError, DatasetLocked
 
 if TYPE_CHECKING:
@@ -19,7 +20,7 @@ __all__ = ["writer_lock"]
 @contextmanager
 def writer_lock(layout: Layout) -> Iterator[None]:
     """
-    Hold the dataset for writing, and remove what a killed writer left behind.
+    Hold the dataset for writing, and put right what a killed writer left behind.
 
     Raises
     ------
@@ -47,7 +48,6 @@ def writer_lock(layout: Layout) -> Iterator[None]:
 
 def _tidy(layout: Layout) -> None:
     try:
-        for path in layout.leftovers():
-            path.unlink(missing_ok=True)
+        recover(layout)
     except OSError as error:
         raise CommitError(f"cannot tidy up {layout.root}: {error.strerror}") from error

@@ -5,8 +5,9 @@ Strategy. Everything is written under a name that no pattern for data files matc
 close, seal, fsync, read back, rename, fsync the folder; the rejects first, the data file last, so
 that the data file's rename is the one step that makes a window exist. Whatever fails before it
 leaves only temporary names, which are removed here, or under the writer's lock after a crash; what
-fails behind it puts back the files that were there. A failed fsync fails the commit: the pages it
-could not write are marked clean, and asking again would lie.
+fails behind it puts back the files that were there, and a crash between the renames is put right
+under the next lock (see `recovery`). A failed fsync fails the commit: the pages it could not write
+are marked clean, and asking again would lie.
 """
 
 from __future__ import annotations
@@ -172,7 +173,7 @@ class DataFileWriter:
             for path in self._writers:
                 self._finish(path, footer)
             self._read_back(footer)
-            with _restoring(place):
+            with self._restoring(place):
                 if self._rejected in self._writers:
                     self._rejected.rename(place.rejects)
                     sync_folder(place.rejects.parent)
@@ -240,6 +241,27 @@ class DataFileWriter:
         ):
             raise OSError(None, f"read back another file than was written ({rows} rows)")
 
+    @contextmanager
+    def _restoring(self, place: Place) -> Iterator[None]:
+        """Put back the files that a commit replaces if it fails; see `recovery` on the order."""
+        before = {path: self._layout.kept(path) for path in place if path.exists()}
+        try:
+            for path, kept in before.items():
+                _keep(path, kept)
+            if before:
+                sync_folder(place.calls.parent)
+        except BaseException:
+            _forget(before)
+            raise
+        try:
+            yield
+        except BaseException:
+            for path in place:
+                _put_back(path, before.get(path))
+            _forget(before)
+            raise
+        _forget(before)
+
     def _widen_span(self, times: Any) -> None:
         first, last, has_null = self.span
         bounds = pc.min_max(times).as_py()
@@ -265,29 +287,6 @@ def _parquet_writer(path: Path, schema: Any) -> Any:
     )
 
 
-@contextmanager
-def _restoring(place: Place) -> Iterator[None]:
-    """Put back the files that a commit replaces if it fails between its renames and their sync."""
-    before: dict[Path, Path] = {}
-    try:
-        for path in place:
-            if path.exists():
-                before[path] = path.with_name(f".{path.stem}-before{PARTIAL}")
-                _keep(path, before[path])
-        try:
-            yield
-        except BaseException:
-            for path in reversed(place):
-                if path in before:
-                    before[path].rename(path)
-                else:
-                    path.unlink(missing_ok=True)
-            raise
-    finally:
-        for kept in before.values():
-            kept.unlink(missing_ok=True)
-
-
 def _keep(path: Path, under: Path) -> None:
     """Give a file a second name; a copy where the file system has no hard links."""
     under.unlink(missing_ok=True)
@@ -295,3 +294,19 @@ def _keep(path: Path, under: Path) -> None:
         under.hardlink_to(path)
     except OSError:
         shutil.copy2(path, under)
+
+
+def _put_back(path: Path, kept: Path | None) -> None:
+    """Give a name back to the file that had it; the file's second name stays."""
+    if kept is None:
+        path.unlink(missing_ok=True)
+    elif not path.samefile(kept):
+        again = kept.with_name(f".again-{kept.name}")
+        _keep(kept, again)
+        again.rename(path)
+
+
+def _forget(before: dict[Path, Path]) -> None:
+    """Remove second names; what cannot be restored keeps them, for the next writer to see."""
+    for kept in reversed(before.values()):
+        kept.unlink(missing_ok=True)

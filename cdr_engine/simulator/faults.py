@@ -3,7 +3,7 @@ What can go wrong with a report over HTTP, by name.
 
 A schedule such as "429x2,cut" spends one fault on each report request in turn, and then the
 service is well again; "500*" never ends. "ok" lets a request pass. Faults of single bytes (resets,
-wrong lengths, slow lines) belong in a proxy in front of the server.
+wrong lengths, slow lines) are those of `byte_faults`, which a proxy in front of the server makes.
 """
 
 from __future__ import annotations
@@ -159,6 +159,8 @@ class FaultSchedule:
     ----------
     text
         Names joined by commas, each with an optional count (`429x2`) or `*` for ever.
+    known
+        The names there are, besides "ok".
 
     Raises
     ------
@@ -166,13 +168,14 @@ class FaultSchedule:
         A name is unknown or a count cannot be read.
     """
 
-    def __init__(self, text: str = "") -> None:
+    def __init__(self, text: str = "", known: Sequence[str] = FAULTS) -> None:
+        self._known = known
         self.replace(text)
 
     def replace(self, text: str) -> None:
         """Forget what is left of the schedule and begin another."""
         parts = [part.strip() for part in text.split(",") if part.strip()]
-        self._queue = chain.from_iterable([_repeated(part) for part in parts])
+        self._queue = chain.from_iterable([_repeated(part, self._known) for part in parts])
 
     def next(self) -> str | None:
         """Return the fault for the next request, or None when it is to be served well."""
@@ -180,9 +183,9 @@ class FaultSchedule:
         return None if name == "ok" else name
 
 
-def _repeated(part: str) -> Iterator[str]:
+def _repeated(part: str, known: Sequence[str]) -> Iterator[str]:
     match = re.fullmatch(r"(.+?)(?:x([1-9]\d*)|(\*))?", part)
-    if match is None or match[1] not in (*FAULTS, "ok"):
-        message = f"fault: {part!r} is none of ok, {', '.join(FAULTS)}"
+    if match is None or match[1] not in (*known, "ok"):
+        message = f"fault: {part!r} is none of ok, {', '.join(known)}"
         raise ValueError(message)
     return repeat(match[1]) if match[3] else repeat(match[1], int(match[2] or 1))
