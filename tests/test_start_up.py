@@ -69,3 +69,22 @@ def test_name_that_is_not_there() -> None:
 
     with pytest.raises(AttributeError, match="'cdr_engine' has no attribute 'exports'"):
         _ = cdr_engine.exports  # type: ignore[attr-defined]
+
+
+def test_command_starts_neither_pandas_nor_threads(tmp_path: Path) -> None:
+    """Loading a file with the command imports no pandas, and the process has no thread of BLAS."""
+    code = f"""
+import os
+from cdr_engine.cli import main
+try:
+    main(["ingest", {str(SAMPLE)!r}, "--dataset", {str(tmp_path)!r}])
+except SystemExit:
+    pass
+try:
+    import pandas
+except ModuleNotFoundError:
+    assert os.environ["OPENBLAS_NUM_THREADS"] == "1"
+else:
+    raise AssertionError("pandas was imported")
+"""
+    assert "" == loaded_by(code, "{'pandas'}")

@@ -74,9 +74,11 @@ def literal(text: object) -> str:
 
 
 def cdr_engine(load: Load) -> None:
-    """Load through the library's own `ingest`: ledger, rejects, checksums and commit included."""
+    """Load as `cdr ingest` does: ledger, rejects, checksums and commit included."""
     from cdr_engine import ingest
+    from cdr_engine.start import spare
 
+    spare()
     with tempfile.TemporaryDirectory(dir=load.target.parent) as folder:
         summary = ingest([load.source], folder, time_zone=load.time_zone)
         summary.files[0].path.replace(load.target)

@@ -12,6 +12,7 @@ from cyclopts import App, CycloptsError
 from cdr_engine.cli import answers, benchmark, demonstration, discovery, exporting, ingesting
 from cdr_engine.cli.consoles import leave_to_nobody
 from cdr_engine.errors import CdrError
+from cdr_engine.start import spare
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -64,6 +65,7 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     0 done, 1 unexpected, 2 usage, 3 settings or token, 4 the service gave up, 5 partial, 6 damaged,
     7 locked, 130 interrupted, 143 terminated.
     """
+    spare()
     signal.signal(signal.SIGTERM, _terminated)
     try:
         code = app(sys.argv[1:] if arguments is None else arguments)
