@@ -4,7 +4,15 @@ from __future__ import annotations
 
 from cdr_engine.analysis import OpenDataset, open_dataset, rejects, status, verify
 from cdr_engine.errors import CdrError
-from cdr_engine.export import ExportObserver, ExportSummary, export
+from cdr_engine.export import (
+    ExportObserver,
+    ExportOptions,
+    ExportPlan,
+    ExportSummary,
+    export,
+    export_plan,
+    sync,
+)
 from cdr_engine.ingest import IngestSummary, ingest
 from cdr_engine.ledger import Ledger, Reject
 from cdr_engine.pipeline import Observer, Report, read_csv
@@ -14,6 +22,8 @@ __version__ = "0.1.0"
 __all__ = [
     "CdrError",
     "ExportObserver",
+    "ExportOptions",
+    "ExportPlan",
     "ExportSummary",
     "IngestSummary",
     "Ledger",
@@ -23,10 +33,12 @@ __all__ = [
     "Report",
     "__version__",
     "export",
+    "export_plan",
     "ingest",
     "open_dataset",
     "read_csv",
     "rejects",
     "status",
+    "sync",
     "verify",
 ]

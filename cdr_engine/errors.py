@@ -115,6 +115,11 @@ class PartialExport(CdrError):
 
     exit_code = 5
 
+    def __init__(self, message: str, summary: object = None) -> None:
+        super().__init__(message)
+        self.summary = summary
+        """The `ExportSummary` of the run."""
+
 
 class DataError(CdrError, ValueError):
     """Bytes that cannot be read as the report."""

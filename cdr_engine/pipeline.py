@@ -11,7 +11,9 @@ from __future__ import annotations
 
 import time
 from collections import deque
+from collections.abc import Callable, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import AbstractContextManager, contextmanager
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol
 
@@ -24,7 +26,7 @@ from cdr_engine.dataset import DataFileWriter, Footer, Neighbours
 from cdr_engine.ledger import Ledger, Reject
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Container, Iterable, Iterator, Mapping
+    from collections.abc import Container, Iterator, Mapping
 
     from cdr_engine.dataset import DataFile, Layout
     from cdr_engine.windows import Window
@@ -58,8 +60,10 @@ class Report:
         delimiter: bytes | None = None,
         contract: Contract = "evolve",
         block_bytes: int = BLOCK_BYTES,
+        under_way: int = UNDER_WAY,
     ) -> None:
         self.ledger = Ledger()
+        self._under_way = under_way
         self.rejects: list[Reject] = []
         self._chunks = iter(chunks)
         self._cutter = BlockCutter(delimiter=delimiter, block_bytes=block_bytes)
@@ -83,12 +87,12 @@ class Report:
 
     def decoded(self) -> Iterator[Decoded]:
         """Blocks in their order out of the decoder; rejects carry their record's number."""
-        with ThreadPoolExecutor(DECODERS, "decode") as pool:
+        with ThreadPoolExecutor(min(DECODERS, self._under_way), "decode") as pool:
             under_way: deque[Future[Decoded]] = deque()
             try:
                 for block in self._blocks():
                     under_way.append(pool.submit(self.decoder.decode, block))
-                    if len(under_way) >= UNDER_WAY:
+                    if len(under_way) >= self._under_way:
                         yield self._entered(under_way.popleft().result())
                 while under_way:
                     yield self._entered(under_way.popleft().result())
@@ -177,6 +181,10 @@ class Origin(NamedTuple):
     request: Mapping[str, Any] = MappingProxyType({})
 
 
+Committing = Callable[[], AbstractContextManager[Iterable["DataFile"]]]
+"""A commit is made inside of it; it gives the files that were committed since the load began."""
+
+
 class Observer:
     """Hears of progress; the base hears nothing."""
 
@@ -185,6 +193,12 @@ class Observer:
 
     def committed(self, file: DataFile) -> None:
         """Told when a data file is part of the dataset."""
+
+
+@contextmanager
+def _alone() -> Iterator[Iterable[DataFile]]:
+    """No other load runs beside this one."""
+    yield ()
 
 
 def load(
@@ -196,6 +210,8 @@ def load(
     observer: Observer,
     judge: Callable[[Decoded], None] | None = None,
     known: Container[str] = (),
+    committing: Committing = _alone,
+    under_way: int = UNDER_WAY,
 ) -> DataFile | None:
     """
     Read a body to its end and commit it as one data file, or nothing.
@@ -208,6 +224,11 @@ def load(
         Sees each block before it is written and raises to refuse the body.
     known
         Digests of bodies that need no second data file; None is returned for one of them.
+    committing
+        Guards the commit where several loads run side by side. Calls of the files it gives are
+        left out too, so of two loads that bring the same call the first to commit keeps it.
+    under_way
+        Blocks cut but not yet handed on: what bounds the memory of one load.
 
     Raises
     ------
@@ -218,7 +239,11 @@ def load(
     """
     started = time.monotonic()
     report = Report(
-        body, time_zone=origin.time_zone, delimiter=origin.delimiter, contract=origin.contract
+        body,
+        time_zone=origin.time_zone,
+        delimiter=origin.delimiter,
+        contract=origin.contract,
+        under_way=under_way,
     )
     neighbours = Neighbours(held)
     ledger = report.ledger
@@ -235,25 +260,46 @@ def load(
             observer.advanced(report.bytes_read, ledger.rows)
         if body.sha256 in known:
             return None
-        footer = Footer(
-            source=origin.source,
-            account_id=origin.account_id,
-            time_zone=origin.time_zone,
-            sha256=body.sha256,
-            ledger=ledger,
-            window_start=origin.window and origin.window.start,
-            window_end=origin.window and origin.window.end,
-            request=dict(origin.request),
-            proof=body.proof,
-            columns=report.header.names,
-            delimiter=report.header.dialect.delimiter.decode(),
-            missing_columns=report.decoder.missing,
-            unknown_columns=report.decoder.unknown,
-            seconds=time.monotonic() - started,
-        )
-        file = writer.commit(footer)
+        with committing() as meanwhile:
+            _leave_out(writer, Neighbours(meanwhile), ledger, origin.window)
+            file = writer.commit(_footer(body, origin, report, time.monotonic() - started))
     observer.committed(file)
     return file
+
+
+def _leave_out(
+    writer: DataFileWriter, others: Neighbours, ledger: Ledger, window: Window | None
+) -> None:
+    """Take back rows that are written but not committed, as others have them by now."""
+
+    def kept(batch: Any) -> Any:
+        rest = others.without_known(batch)
+        ledger.duplicates += batch.num_rows - rest.num_rows
+        ledger.rows -= batch.num_rows - rest.num_rows
+        ledger.outside_window -= _outside(batch, window) - _outside(rest, window)
+        return rest
+
+    if others.may_hold(writer.span):
+        writer.keep(kept)
+
+
+def _footer(body: Body, origin: Origin, report: Report, seconds: float) -> Footer:
+    return Footer(
+        source=origin.source,
+        account_id=origin.account_id,
+        time_zone=origin.time_zone,
+        sha256=body.sha256,
+        ledger=report.ledger,
+        window_start=origin.window and origin.window.start,
+        window_end=origin.window and origin.window.end,
+        request=dict(origin.request),
+        proof=body.proof,
+        columns=report.header.names,
+        delimiter=report.header.dialect.delimiter.decode(),
+        missing_columns=report.decoder.missing,
+        unknown_columns=report.decoder.unknown,
+        seconds=seconds,
+    )
 
 
 def _outside(batch: Any, window: Window | None) -> int:

@@ -44,6 +44,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     """Of reports: UTC where nothing is said; of archived files it has to be known."""
     window: str = "auto"
     rate_limit: str = POLITE
+    jobs: int = 4
+    max_attempts: int = 6
+    deadline: str | None = None
+    """Per window, over all its attempts: `2h`; None for no limit."""
 
     @property
     def dataset_path(self) -> Path:

@@ -21,6 +21,8 @@ SAMPLE = Path(__file__).parents[1] / "sample_data" / "vendor_example.csv"
 NAMES = [
     "CdrError",
     "ExportObserver",
+    "ExportOptions",
+    "ExportPlan",
     "ExportSummary",
     "IngestSummary",
     "Ledger",
@@ -30,11 +32,13 @@ NAMES = [
     "Report",
     "__version__",
     "export",
+    "export_plan",
     "ingest",
     "open_dataset",
     "read_csv",
     "rejects",
     "status",
+    "sync",
     "verify",
 ]
 

@@ -106,6 +106,10 @@ class ReportService:
         """Close every connection."""
         self._exchange.close()
 
+    def abort(self) -> None:
+        """Break off what other threads are asking for; nothing can be asked for after it."""
+        self._exchange.close()
+
     def accounts(self) -> tuple[Account, ...]:
         """
         List the accounts the token has access to.

@@ -44,6 +44,7 @@ for command in (
     transfer.profiles,
     transfer.destinations,
     transfer.export,
+    transfer.sync,
     transfer.ingest,
     answers.status,
     answers.verify,
@@ -69,10 +70,10 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
         _fail(f"{error} (see cdr --help)", 2)
     except CdrError as error:
         _fail(str(error), error.exit_code)
-    except KeyboardInterrupt:
-        _fail("interrupted; what was committed stays, the same command resumes", 130)
-    except _Terminated:
-        _fail("terminated; what was committed stays, the same command resumes", 143)
+    except KeyboardInterrupt as interruption:
+        _fail(f"interrupted; what was committed stays, {_resume(interruption)}", 130)
+    except _Terminated as interruption:
+        _fail(f"terminated; what was committed stays, {_resume(interruption)}", 143)
     except BrokenPipeError:
         leave_to_nobody(sys.stdout)
         sys.exit(0)
@@ -86,6 +87,12 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
 def _fail(message: str, code: int) -> NoReturn:
     sys.stderr.write(f"cdr: {' '.join(message.split())}\n")
     sys.exit(code)
+
+
+def _resume(interruption: BaseException) -> str:
+    """Say how to go on: an export leaves its command as a note."""
+    notes = getattr(interruption, "__notes__", ())
+    return f"resume with: {notes[0]}" if notes else "the same command resumes"
 
 
 class _Terminated(BaseException):

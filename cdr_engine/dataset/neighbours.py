@@ -70,6 +70,14 @@ class Neighbours:
         self._files = [file for file in files if file.footer.ledger.rows]
         self._groups: OrderedDict[tuple[Path, int], Any] = OrderedDict()
 
+    def may_hold(self, rows: tuple[datetime | None, datetime | None, bool]) -> bool:
+        """Tell whether these files can hold calls of a span; the last says if some have no time."""
+        span = _Span(*rows)
+        return any(
+            span.has_null or span.meets(file.footer.first_enqueued, file.footer.last_enqueued)
+            for file in self._files
+        )
+
     def without_known(self, batch: Any) -> Any:
         """Return the batch without calls that these files hold."""
         if not self._files or not batch.num_rows:

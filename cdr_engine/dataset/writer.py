@@ -31,7 +31,7 @@ from cdr_engine.errors import CommitError, DatasetError
 from cdr_engine.schema import COLUMNS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
     from pathlib import Path
     from types import TracebackType
 
@@ -90,6 +90,7 @@ class DataFileWriter:
         self._rejects: list[Reject] = []
         self._held_raw = 0
         self._span: tuple[Any, Any] = (None, None)
+        self._has_null = False
         working = layout.place(account_id, f"{os.getpid()}-{secrets.token_hex(8)}")
         self._calls, self._rejected = (path.with_name(f".{path.stem}{PARTIAL}") for path in working)
         self._writers: dict[Path, Any] = {}
@@ -124,6 +125,32 @@ class DataFileWriter:
         self._held_rows += batch.num_rows
         if self._held_rows >= ROW_GROUP_ROWS:
             self._flush()
+
+    @property
+    def span(self) -> tuple[datetime | None, datetime | None, bool]:
+        """First and last enqueue_time of the rows so far, and whether any row has none."""
+        return *self._span, self._has_null
+
+    def keep(self, kept: Callable[[Any], Any]) -> None:
+        """Write all rows so far again, each batch as `kept` returns it."""
+        self._flush()
+        writer = self._writers.pop(self._calls, None)
+        if writer is None:
+            return
+        before = self._calls.with_name(f"{self._calls.stem}-all{PARTIAL}")
+        try:
+            writer.close()
+            self._calls.rename(before)
+            self._span, self._has_null = (None, None), False
+            with pq.ParquetFile(before) as file:
+                for group in range(file.num_row_groups):
+                    table = file.read_row_group(group).cast(self._schema)
+                    for batch in table.combine_chunks().to_batches():
+                        self.write(kept(batch))
+        except (OSError, pa.ArrowException) as error:
+            raise self._refused(error) from error
+        finally:
+            before.unlink(missing_ok=True)
 
     def reject(self, rejects: Iterable[Reject]) -> None:
         """Append rejects, in the order of the body."""
@@ -230,6 +257,7 @@ class DataFileWriter:
 
     def _widen_span(self, times: Any) -> None:
         bounds = pc.min_max(times).as_py()
+        self._has_null |= times.null_count > 0
         if bounds["min"] is not None:
             first, last = self._span
             self._span = (
