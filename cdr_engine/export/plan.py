@@ -113,13 +113,8 @@ def sized(task: Task, files: Iterable[DataFile], time_zone: str) -> list[Task]:
     length = (task.window.end - task.window.start) * (AIM_BYTES / weight)
     unit = timedelta(days=1) if length >= timedelta(days=1) else SMALLEST
     size = max(length // unit, 1) * unit
-    first = plan(
-        Window(task.window.start, task.window.start + size),
-        size=unit,
-        covered=(),
-        time_zone=time_zone,
-    )[-1]
-    bound = first.start if first.start > task.window.start else first.end
+    bounds = [each.end for each in plan(task.window, size=unit, covered=(), time_zone=time_zone)]
+    bound = max((each for each in bounds if each <= task.window.start + size), default=bounds[0])
     if bound >= task.window.end:
         return [task]
     return [
