@@ -23,6 +23,7 @@ import pyarrow.compute as pc
 from cdr_engine.blocks import BLOCK_BYTES, Block, BlockCutter, Header
 from cdr_engine.columns import Contract, Decoded, Decoder, calls_schema, plain
 from cdr_engine.dataset import DataFileWriter, Footer, Neighbours
+from cdr_engine.dataset.writer import ROW_GROUP_ROWS
 from cdr_engine.ledger import Ledger, Reject
 
 if TYPE_CHECKING:
@@ -212,6 +213,7 @@ def load(
     known: Container[str] = (),
     committing: Committing = _alone,
     under_way: int = UNDER_WAY,
+    row_group_rows: int = ROW_GROUP_ROWS,
 ) -> DataFile | None:
     """
     Read a body to its end and commit it as one data file, or nothing.
@@ -227,8 +229,8 @@ def load(
     committing
         Guards the commit where several loads run side by side. Calls of the files it gives are
         left out too, so of two loads that bring the same call the first to commit keeps it.
-    under_way
-        Blocks cut but not yet handed on: what bounds the memory of one load.
+    under_way, row_group_rows
+        Blocks cut but not yet handed on, rows not yet written: they bound the memory of one load.
 
     Raises
     ------
@@ -247,7 +249,8 @@ def load(
     )
     neighbours = Neighbours(held)
     ledger = report.ledger
-    with DataFileWriter(layout, origin.account_id, report.decoder.schema) as writer:
+    schema = report.decoder.schema
+    with DataFileWriter(layout, origin.account_id, schema, row_group_rows) as writer:
         for decoded in report.decoded():
             if judge is not None:
                 judge(decoded)

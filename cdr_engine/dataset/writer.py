@@ -75,6 +75,8 @@ class DataFileWriter:
         Whose calls they are; None where nobody knows.
     schema
         Of the batches that come.
+    row_group_rows
+        Rows that a row group aims at, which are held in memory until it is written.
 
     Raises
     ------
@@ -82,8 +84,15 @@ class DataFileWriter:
         From every method, if the disk refuses.
     """
 
-    def __init__(self, layout: Layout, account_id: str | None, schema: Any) -> None:
+    def __init__(
+        self,
+        layout: Layout,
+        account_id: str | None,
+        schema: Any,
+        row_group_rows: int = ROW_GROUP_ROWS,
+    ) -> None:
         self._layout = layout
+        self._row_group_rows = row_group_rows
         self._schema = schema
         self._held: list[Any] = []
         self._held_rows = 0
@@ -123,7 +132,7 @@ class DataFileWriter:
         self._widen_span(batch.column("enqueue_time"))
         self._held.append(batch)
         self._held_rows += batch.num_rows
-        if self._held_rows >= ROW_GROUP_ROWS:
+        if self._held_rows >= self._row_group_rows:
             self._flush()
 
     @property

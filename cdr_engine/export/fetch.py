@@ -27,6 +27,10 @@ __all__ = ["WatchedBody", "load_window", "origin_of", "request_of"]
 WRITTEN_BY_ERRORS = (b'"errorCode"', b'"generalMessage"', b'"developerMessage"', b"<html")
 """Marks of an error that the service wrote into a body it had already begun."""
 
+BLOCKS_UNDER_WAY = 12
+HELD_ROWS, FEWEST_ROWS = 200_000, 20_000
+"""Over all windows under way: blocks of 4 MiB and rows not yet written are most of the memory."""
+
 SECOND = timedelta(seconds=1)
 """The end of a request is the last second it asks for."""
 
@@ -112,10 +116,10 @@ def load_window(
     held: Iterable[DataFile],
     observer: Observer,
     committing: Committing,
-    under_way: int,
+    jobs: int,
 ) -> DataFile:
     """
-    Read a body and commit it.
+    Read a body and commit it, with the part of the memory that one of so many jobs may take.
 
     Raises
     ------
@@ -133,7 +137,8 @@ def load_window(
             observer=observer,
             judge=judge,
             committing=committing,
-            under_way=under_way,
+            under_way=max(1, BLOCKS_UNDER_WAY // jobs),
+            row_group_rows=max(FEWEST_ROWS, HELD_ROWS // jobs),
         )
     except HeaderError as error:
         raise NotAReport(f"the service's answer is not this report: {error}") from error

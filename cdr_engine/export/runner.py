@@ -37,9 +37,6 @@ __all__ = ["Manner", "Runner"]
 STOP_S = 3.0
 """What a thread gets to end after a stop; one that waits for the service may not notice."""
 
-BLOCKS_UNDER_WAY = 12
-"""Over all windows; blocks of 4 MiB and what they become are most of the memory."""
-
 
 class Manner(NamedTuple):
     """How the service is asked."""
@@ -278,7 +275,7 @@ class Runner:
                     held=[file for name, file in seen.items() if name != window.name],
                     observer=advance,
                     committing=lambda: self._commit(account_id, window.name, seen),
-                    under_way=max(1, BLOCKS_UNDER_WAY // self._manner.jobs),
+                    jobs=self._manner.jobs,
                 )
         except BaseException:
             advance.advanced(0, 0)
