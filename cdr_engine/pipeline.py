@@ -23,7 +23,6 @@ import pyarrow.compute as pc
 from cdr_engine.blocks import BLOCK_BYTES, Block, BlockCutter, Header
 from cdr_engine.columns import Contract, Decoded, Decoder, calls_schema, plain
 from cdr_engine.dataset import DataFileWriter, Footer, Neighbours
-from cdr_engine.dataset.writer import ROW_GROUP_ROWS
 from cdr_engine.ledger import Ledger, Reject
 
 if TYPE_CHECKING:
@@ -213,7 +212,8 @@ def load(
     known: Container[str] = (),
     committing: Committing = _alone,
     under_way: int = UNDER_WAY,
-    row_group_rows: int = ROW_GROUP_ROWS,
+    row_group_rows: int | None = None,
+    block_bytes: int = BLOCK_BYTES,
 ) -> DataFile | None:
     """
     Read a body to its end and commit it as one data file, or nothing.
@@ -229,8 +229,9 @@ def load(
     committing
         Guards the commit where several loads run side by side. Calls of the files it gives are
         left out too, so of two loads that bring the same call the first to commit keeps it.
-    under_way, row_group_rows
-        Blocks cut but not yet handed on, rows not yet written: they bound the memory of one load.
+    under_way, row_group_rows, block_bytes
+        Blocks cut but not yet handed on, rows not yet written, size of a block: they bound the
+        memory of one load.
 
     Raises
     ------
@@ -245,6 +246,7 @@ def load(
         time_zone=origin.time_zone,
         delimiter=origin.delimiter,
         contract=origin.contract,
+        block_bytes=block_bytes,
         under_way=under_way,
     )
     neighbours = Neighbours(held)

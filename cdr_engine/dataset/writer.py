@@ -89,10 +89,10 @@ class DataFileWriter:
         layout: Layout,
         account_id: str | None,
         schema: Any,
-        row_group_rows: int = ROW_GROUP_ROWS,
+        row_group_rows: int | None = None,
     ) -> None:
         self._layout = layout
-        self._row_group_rows = row_group_rows
+        self._row_group_rows = row_group_rows or ROW_GROUP_ROWS
         self._schema = schema
         self._held: list[Any] = []
         self._held_rows = 0

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
+from cdr_engine.blocks import BLOCK_BYTES
 from cdr_engine.errors import HeaderError, IncompleteReport, NotAReport
 from cdr_engine.export.limiter import Stopped
 from cdr_engine.pipeline import Origin, load
@@ -28,8 +29,9 @@ WRITTEN_BY_ERRORS = (b'"errorCode"', b'"generalMessage"', b'"developerMessage"',
 """Marks of an error that the service wrote into a body it had already begun."""
 
 BLOCKS_UNDER_WAY = 12
-HELD_ROWS, FEWEST_ROWS = 200_000, 20_000
-"""Over all windows under way: blocks of 4 MiB and rows not yet written are most of the memory."""
+FEWEST_BYTES = 1 << 20
+HELD_ROWS, FEWEST_ROWS = 100_000, 20_000
+"""Over all windows under way: blocks and rows not yet written are most of the memory."""
 
 SECOND = timedelta(seconds=1)
 """The end of a request is the last second it asks for."""
@@ -138,6 +140,7 @@ def load_window(
             judge=judge,
             committing=committing,
             under_way=max(1, BLOCKS_UNDER_WAY // jobs),
+            block_bytes=max(FEWEST_BYTES, min(BLOCK_BYTES, 4 * BLOCK_BYTES // jobs)),
             row_group_rows=max(FEWEST_ROWS, HELD_ROWS // jobs),
         )
     except HeaderError as error:
