@@ -13,10 +13,18 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from cdr_engine.analysis import OpenDataset, open_dataset, rejects, status, verify
+    from cdr_engine.analysis import OpenDataset, open_dataset, rejects, repair, status, verify
     from cdr_engine.bench import Benchmark, bench
     from cdr_engine.errors import CdrError
-    from cdr_engine.export import ExportObserver, ExportSummary, export
+    from cdr_engine.export import (
+        ExportObserver,
+        ExportOptions,
+        ExportPlan,
+        ExportSummary,
+        export,
+        export_plan,
+        sync,
+    )
     from cdr_engine.ingest import IngestSummary, ingest
     from cdr_engine.ledger import Ledger, Reject
     from cdr_engine.pipeline import Observer, Report, read_csv
@@ -27,6 +35,8 @@ __all__ = [
     "Benchmark",
     "CdrError",
     "ExportObserver",
+    "ExportOptions",
+    "ExportPlan",
     "ExportSummary",
     "IngestSummary",
     "Ledger",
@@ -37,19 +47,30 @@ __all__ = [
     "__version__",
     "bench",
     "export",
+    "export_plan",
     "ingest",
     "open_dataset",
     "read_csv",
     "rejects",
+    "repair",
     "status",
+    "sync",
     "verify",
 ]
 
 _HOMES = {
-    "analysis": ("OpenDataset", "open_dataset", "rejects", "status", "verify"),
+    "analysis": ("OpenDataset", "open_dataset", "rejects", "repair", "status", "verify"),
     "bench": ("Benchmark", "bench"),
     "errors": ("CdrError",),
-    "export": ("ExportObserver", "ExportSummary", "export"),
+    "export": (
+        "ExportObserver",
+        "ExportOptions",
+        "ExportPlan",
+        "ExportSummary",
+        "export",
+        "export_plan",
+        "sync",
+    ),
     "ingest": ("IngestSummary", "ingest"),
     "ledger": ("Ledger", "Reject"),
     "pipeline": ("Observer", "Report", "read_csv"),

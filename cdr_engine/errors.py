@@ -111,17 +111,14 @@ class IncompleteReport(ApiError):
 
 
 class PartialExport(CdrError):
-    """
-    Some windows failed; what was committed stays, and a rerun fetches the rest.
-
-    `summary` is the `ExportSummary` of the run.
-    """
+    """Some windows failed; what was committed stays, and a rerun fetches the rest."""
 
     exit_code = 5
 
-    def __init__(self, message: str, summary: object) -> None:
+    def __init__(self, message: str, summary: object = None) -> None:
         super().__init__(message)
         self.summary = summary
+        """The `ExportSummary` of the run."""
 
 
 class DataError(CdrError, ValueError):

@@ -11,7 +11,7 @@ import msgspec
 
 from cdr_engine.archives import STDIN, Member, members
 from cdr_engine.columns import Contract
-from cdr_engine.dataset import Holdings, Layout, coverage, writer_lock
+from cdr_engine.dataset import Layout, coverage, writer_lock
 from cdr_engine.errors import HeaderError, SchemaError, UsageError
 from cdr_engine.pipeline import Observer, Origin, load
 
@@ -180,9 +180,7 @@ def _load(
                 return None
     try:
         with member.open() as body:
-            return load(
-                body, layout, origin, holdings=Holdings(here), observer=observer, known=known
-            )
+            return load(body, layout, origin, held=here, observer=observer, known=known)
     except (HeaderError, SchemaError) as error:
         raise type(error)(f"{member.name}: {error}") from error
 

@@ -11,7 +11,9 @@ from __future__ import annotations
 
 import time
 from collections import deque
+from collections.abc import Callable, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import AbstractContextManager, contextmanager
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol
 
@@ -20,12 +22,12 @@ import pyarrow.compute as pc
 
 from cdr_engine.blocks import BLOCK_BYTES, Block, BlockCutter, Header
 from cdr_engine.columns import Contract, Decoded, Decoder, calls_schema, plain
-from cdr_engine.dataset import DataFileWriter, Footer, Holdings, Neighbours
+from cdr_engine.dataset import DataFileWriter, Footer, Neighbours
 from cdr_engine.ledger import Ledger, Reject
 from cdr_engine.rejected import listed, renumbered
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Container, Iterable, Iterator, Mapping
+    from collections.abc import Container, Iterator, Mapping
 
     from cdr_engine.dataset import DataFile, Layout
     from cdr_engine.windows import Window
@@ -59,12 +61,11 @@ class Report:
         delimiter: bytes | None = None,
         contract: Contract = "evolve",
         block_bytes: int = BLOCK_BYTES,
-        jobs: int = 1,
+        under_way: int = UNDER_WAY,
     ) -> None:
         self.ledger = Ledger()
+        self._under_way = under_way
         self.rejects: list[Reject] = []
-        self._decoders = max(1, DECODERS // jobs)
-        self._under_way = max(2, UNDER_WAY // jobs)
         self._chunks = iter(chunks)
         self._cutter = BlockCutter(delimiter=delimiter, block_bytes=block_bytes)
         self._first: list[Block] = []
@@ -87,7 +88,7 @@ class Report:
 
     def decoded(self) -> Iterator[Decoded]:
         """Blocks in their order out of the decoder; rejects carry their record's number."""
-        with ThreadPoolExecutor(self._decoders, "decode") as pool:
+        with ThreadPoolExecutor(min(DECODERS, self._under_way), "decode") as pool:
             under_way: deque[Future[Decoded]] = deque()
             try:
                 for block in self._blocks():
@@ -181,6 +182,10 @@ class Origin(NamedTuple):
     request: Mapping[str, Any] = MappingProxyType({})
 
 
+Committing = Callable[[], AbstractContextManager[Iterable["DataFile"]]]
+"""A commit is made inside of it; it gives the files that were committed since the load began."""
+
+
 class Observer:
     """Hears of progress; the base hears nothing."""
 
@@ -191,30 +196,43 @@ class Observer:
         """Told when a data file is part of the dataset."""
 
 
+@contextmanager
+def _alone() -> Iterator[Iterable[DataFile]]:
+    """No other load runs beside this one."""
+    yield ()
+
+
 def load(
     body: Body,
     layout: Layout,
     origin: Origin,
     *,
-    holdings: Holdings,
+    held: Iterable[DataFile],
     observer: Observer,
     judge: Callable[[Decoded], None] | None = None,
     known: Container[str] = (),
-    jobs: int = 1,
+    committing: Committing = _alone,
+    under_way: int = UNDER_WAY,
+    row_group_rows: int | None = None,
+    block_bytes: int = BLOCK_BYTES,
 ) -> DataFile | None:
     """
     Read a body to its end and commit it as one data file, or nothing.
 
     Parameters
     ----------
-    holdings
-        Files of the account: calls they hold are left out and counted as duplicates.
+    held
+        Other files of the account: calls they hold are left out and counted as duplicates.
     judge
         Sees each block before it is written and raises to refuse the body.
     known
         Digests of bodies that need no second data file; None is returned for one of them.
-    jobs
-        Bodies loaded side by side: they share the threads and the memory of one.
+    committing
+        Guards the commit where several loads run side by side. Calls of the files it gives are
+        left out too, so of two loads that bring the same call the first to commit keeps it.
+    under_way, row_group_rows, block_bytes
+        Blocks cut but not yet handed on, rows not yet written, size of a block: they bound the
+        memory of one load.
 
     Raises
     ------
@@ -229,43 +247,49 @@ def load(
         time_zone=origin.time_zone,
         delimiter=origin.delimiter,
         contract=origin.contract,
-        jobs=jobs,
+        block_bytes=block_bytes,
+        under_way=under_way,
     )
-    there = holdings.besides(origin.window)
-    neighbours = Neighbours(there)
+    neighbours = Neighbours(held)
     ledger = report.ledger
-    with DataFileWriter(layout, origin.account_id, report.decoder.schema) as writer:
+    schema = report.decoder.schema
+    with DataFileWriter(layout, origin.account_id, schema, row_group_rows) as writer:
         for decoded in report.decoded():
             if judge is not None:
                 judge(decoded)
-            ledger.outside_window += _outside(decoded.batch, origin.window)
-            writer.write(_left(decoded.batch, neighbours, ledger, origin.window))
+            batch = neighbours.without_known(decoded.batch)
+            ledger.duplicates += decoded.batch.num_rows - batch.num_rows
+            ledger.rows -= decoded.batch.num_rows - batch.num_rows
+            ledger.outside_window += _outside(batch, origin.window)
+            writer.write(batch)
             writer.reject(decoded.rejects)
             observer.advanced(report.bytes_read, ledger.rows)
         if body.sha256 in known:
             return None
-        with holdings.committing:
-            late = Neighbours(file for file in holdings.besides(origin.window) if file not in there)
-            if late.may_hold(writer.span):
-                writer.rewrite(lambda batch: _left(batch, late, ledger, origin.window))
-            file = writer.commit(_footer(body, report, origin, time.monotonic() - started))
-            holdings.add(file)
+        with committing() as meanwhile:
+            _leave_out(writer, Neighbours(meanwhile), ledger, origin.window)
+            file = writer.commit(_footer(body, origin, report, time.monotonic() - started))
     observer.committed(file)
     return file
 
 
-def _left(batch: Any, neighbours: Neighbours, ledger: Ledger, window: Window | None) -> Any:
-    """Calls of a batch that no neighbour holds; the others are counted as duplicates."""
-    left = neighbours.without_known(batch)
-    dropped = batch.num_rows - left.num_rows
-    if dropped:
-        ledger.duplicates += dropped
-        ledger.rows -= dropped
-        ledger.outside_window -= _outside(batch, window) - _outside(left, window)
-    return left
+def _leave_out(
+    writer: DataFileWriter, others: Neighbours, ledger: Ledger, window: Window | None
+) -> None:
+    """Take back rows that are written but not committed, as others have them by now."""
+
+    def kept(batch: Any) -> Any:
+        rest = others.without_known(batch)
+        ledger.duplicates += batch.num_rows - rest.num_rows
+        ledger.rows -= batch.num_rows - rest.num_rows
+        ledger.outside_window -= _outside(batch, window) - _outside(rest, window)
+        return rest
+
+    if others.may_hold(writer.span):
+        writer.keep(kept)
 
 
-def _footer(body: Body, report: Report, origin: Origin, seconds: float) -> Footer:
+def _footer(body: Body, origin: Origin, report: Report, seconds: float) -> Footer:
     return Footer(
         source=origin.source,
         account_id=origin.account_id,

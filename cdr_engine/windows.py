@@ -12,12 +12,16 @@ from cdr_engine.errors import UsageError
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-__all__ = ["Window", "moment", "plan", "size_of", "subtract"]
+__all__ = ["Window", "duration_of", "halves", "moment", "plan", "size_of", "subtract"]
 
 STAMP = "%Y%m%dT%H%M%SZ"
 SIZE = re.compile(r"([1-9][0-9]{0,4})\s*(h|d|w)")
 AGO = re.compile(r"-([1-9][0-9]{0,4})\s*(h|d|w)")
 UNITS = {"h": timedelta(hours=1), "d": timedelta(days=1), "w": timedelta(weeks=1)}
+DURATION = re.compile(r"([1-9][0-9]{0,5})\s*(s|min|h|d)")
+DURATION_UNITS = {"s": 1, "min": 60, "h": 3600, "d": 86400}
+SMALLEST = timedelta(hours=1)
+"""No window is split below this: a report call is scarce, and an hour is small everywhere."""
 
 
 class Window(NamedTuple):
@@ -109,6 +113,30 @@ def size_of(text: str) -> timedelta | None:
     return int(found[1]) * UNITS[found[2]]
 
 
+def duration_of(text: str) -> float:
+    """
+    Read a duration, in seconds: `90s`, `15min`, `2h`, `1d`.
+
+    Raises
+    ------
+    UsageError
+        If it is none.
+    """
+    found = DURATION.fullmatch(text.strip().lower())
+    if found is None:
+        raise UsageError(f"duration {text!r}: write 90s, 15min, 2h or 1d")
+    return float(int(found[1]) * DURATION_UNITS[found[2]])
+
+
+def halves(window: Window) -> tuple[Window, Window] | None:
+    """Two windows in the place of one, cut on a whole hour; None where it is too small for that."""
+    hours = (window.end - window.start) // SMALLEST
+    if hours < 2:
+        return None
+    middle = window.start + hours // 2 * SMALLEST
+    return Window(window.start, middle), Window(middle, window.end)
+
+
 def subtract(period: Window, covered: Iterable[Window]) -> list[Window]:
     """Return what of a period is not covered, in order."""
     gaps = []
@@ -130,8 +158,9 @@ def plan(
     """
     Windows that together are the period less what is covered; none of them overlap.
 
-    Bounds stand on the local midnights of the zone (or multiples of a smaller size from there), so
-    that the same period asked for again is cut at the same places.
+    Bounds stand on the local midnights of the zone (or multiples of a smaller size from there; of
+    a larger size that is not whole days, as 36h, on multiples from 1970-01-01 UTC), so that the
+    same period asked for again is cut at the same places.
     """
     zone = ZoneInfo(time_zone)
     windows = []
@@ -145,6 +174,7 @@ def plan(
 
 
 EPOCH = date(1970, 1, 1)
+INSTANT_ZERO = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def _next_bound(start: datetime, size: timedelta | None, zone: ZoneInfo) -> datetime:
@@ -152,7 +182,9 @@ def _next_bound(start: datetime, size: timedelta | None, zone: ZoneInfo) -> date
     if size is None:
         year, month = divmod(local.year * 12 + local.month, 12)
         return _midnight(date(year, month + 1, 1), zone, after=start)
-    if size < UNITS["d"] or size % UNITS["d"]:
+    if size > UNITS["d"] and size % UNITS["d"]:
+        return start + size - (start - INSTANT_ZERO) % size
+    if size < UNITS["d"]:
         past = (start - _midnight(local.date(), zone)) // size
         bound = _midnight(local.date(), zone) + (past + 1) * size
         return min(bound, _midnight(local.date() + UNITS["d"], zone, after=start))

@@ -11,7 +11,6 @@ import pyarrow.parquet as pq
 import pytest
 
 from cdr_engine import ExportSummary, export
-from cdr_engine.export import Persistence
 from cdr_engine.simulator import ACCOUNT_IDS, History, Simulator, Switches
 
 if TYPE_CHECKING:
@@ -59,12 +58,10 @@ def serve(history: History) -> Iterator[Callable[..., Simulator]]:
 
 @pytest.fixture
 def fetch(tmp_path: Path) -> Callable[..., ExportSummary]:
-    """Export into `tmp_path / "dataset"`, one window at a time, each once, without a rate limit."""
+    """Export into `tmp_path / "dataset"`, without a rate limit unless one is given."""
 
     def run(simulator: Simulator, start: str, end: str, **options: Any) -> ExportSummary:
-        once = Persistence(max_attempts=1)
-        more = {"dataset": tmp_path / "dataset", "rate_limit": "off", "jobs": 1}
-        more |= {"persistence": once, **options}
+        more = {"dataset": tmp_path / "dataset", "rate_limit": "off"} | options
         return export(
             base_url=simulator.base_url, token=simulator.token, start=start, end=end, **more
         )

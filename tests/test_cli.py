@@ -37,12 +37,14 @@ COMMANDS = (
     "query",
     "simulate",
     "status",
+    "sync",
     "verify",
     "views",
 )
 TOKEN = "canary-4f9d2b-token"
 PERIOD = ("--start", "2024-11-01", "--end", "2024-11-04")
-EXPORT = ("export", *PERIOD, "--window", "1d", "--rate-limit", "off")
+FETCH = ("--window", "1d", "--rate-limit", "off", "--log-format", "text", "--jobs", "1")
+EXPORT = ("export", *PERIOD, *FETCH)
 ONE = ACCOUNT_IDS[0]
 SAMPLE = Path(__file__).parents[1] / "sample_data" / "vendor_example.csv"
 
@@ -443,18 +445,19 @@ def test_nobody_listens(refused: Callable[..., str]) -> None:
     assert "127.0.0.1:9" in refused(*EXPORT, code=4, **away)
 
 
-@pytest.mark.parametrize("fault", ["500", "json-tail", "html"])
+@pytest.mark.parametrize("fault", ["500", "400", "html"])
 def test_report_that_fails(
     fault: str, serve: Callable[..., Simulator], cdr: Run, tmp_path: Path
 ) -> None:
-    """A service that gives up ends with 4; the same command then fetches what is missing."""
+    """A window that fails ends with 5; the same command then fetches what is missing."""
     simulator = serve(fault=f"ok,{fault}", token=TOKEN)
     there = {"CDR_BASE_URL": simulator.base_url, "CDR_ENGAGE_TOKEN": TOKEN}
-    failed = cdr(*EXPORT, "--account", ONE, code=4, **there)
+    failed = cdr(*EXPORT, "--account", ONE, "--max-attempts", "1", code=5, **there)
     again = cdr(*EXPORT, "--account", ONE, "--json", **there)
 
-    assert ["committed", "cdr:"] == [line.split()[0] for line in failed.stderr.splitlines()]
-    assert 2 == len(json.loads(again.stdout)["files"])
+    words = [line.split()[0] for line in failed.stderr.splitlines()]
+    assert ["committed", "failed", "committed", "2", "cdr:"] == words
+    assert 1 == len(json.loads(again.stdout)["files"])
 
 
 @pytest.mark.parametrize("command", ["status", "verify", "query calls"])
@@ -537,6 +540,7 @@ def test_signal_during_an_export(
     assert "" == out
     if number != signal.SIGKILL:
         assert err.startswith("cdr: ")
+        assert f"resume with: cdr {EXPORT[0]} --start" in err
         assert 1 == err.count("\n")
     dataset = tmp_path / "cdr-dataset"
     names = sorted(path.name for path in dataset.rglob("*") if path.is_file())

@@ -11,7 +11,7 @@ import pytest
 from cdr_engine import CdrError, ExportObserver, ExportSummary, errors, status, verify
 from cdr_engine.api import ReportService, StaticToken
 from cdr_engine.dataset import Layout, writer_lock
-from cdr_engine.export import Order, Persistence, Selection, Terms, export_windows
+from cdr_engine.export import Patience, export_windows
 from cdr_engine.simulator import ACCOUNT_IDS, FAULTS, History, Simulator, Switches
 from cdr_engine.windows import Window
 
@@ -260,7 +260,7 @@ def test_grouped_by_destination(
     every = [d.destination_id for d in history.account(ONE).destinations]
     days = datetime(2024, 11, 1, tzinfo=UTC), datetime(2024, 11, 5, tzinfo=UTC)
     expected = [call["uii"] for call in history.calls(ONE, *days, destination_ids=every)]
-    fetch(simulator, START, END, accounts=[ONE], selection=Selection("DESTINATION"))
+    fetch(simulator, START, END, accounts=[ONE], group_by="DESTINATION")
 
     assert expected == [row["uii"] for row in rows_of(tmp_path / "dataset")]
     assert "DESTINATION" == simulator.report_requests[0].body["reportCriteria"]["groupBy"]
@@ -297,7 +297,7 @@ def test_longer_period(
     fetch(simulator, "2024-11-01", "2024-11-02", accounts=[ONE])
     fetch(simulator, "2024-11-03", "2024-11-04", accounts=[ONE])
     simulator.requests.clear()
-    fetch(simulator, "2024-10-31 12:00", "2024-11-05", accounts=[ONE], window="7d")
+    fetch(simulator, "2024-10-31 12:00", "2024-11-05", accounts=[ONE], window="7d", jobs=1)
 
     asked = [seen.body["reportCriteria"] for seen in simulator.report_requests]
     assert [
@@ -406,36 +406,44 @@ def test_fault(
     truth_of: Truth,
     tmp_path: Path,
 ) -> None:
-    """A report that fails commits nothing, its error has a name, and a rerun makes it whole."""
-    simulator = serve(fault=f"ok,{fault}", switches=Switches(stall_s=5))
+    """A report that fails for good commits nothing, says why, and a rerun makes it whole."""
+    simulator = serve(fault=f"ok,{fault}*", switches=Switches(stall_s=5))
     dataset = tmp_path / "dataset"
-    hours = Window(*(datetime(2024, 11, 1, hour, tzinfo=UTC) for hour in (16, 18)))
+    days = Window(*(datetime(2024, 11, day, tzinfo=UTC) for day in (1, 3)))
 
-    def run() -> None:
+    def run(max_attempts: int, period: Window = days) -> ExportSummary:
         token = StaticToken(simulator.token)
         with ReportService(simulator.base_url, token, read_timeout_s=0.3) as service:
-            once = Persistence(max_attempts=1)
-            terms = Terms(Selection(), "UTC", (ONE,), persistence=once)
-            order = Order(terms, timedelta(hours=1))
-            export_windows(service, dataset, hours, order, ExportObserver())
+            return export_windows(
+                service,
+                dataset,
+                period,
+                accounts=[ONE],
+                user_id=None,
+                time_zone="UTC",
+                size=timedelta(days=1),
+                group_by="PROFILE",
+                limits=(),
+                refresh=False,
+                observer=ExportObserver(),
+                jobs=1,
+                patience=Patience(max_attempts, first_pause_s=0.01),
+            )
 
-    with pytest.raises(CdrError) as caught:
-        run()
+    run(1, Window(days.start, days.start + timedelta(days=1)))
+    with pytest.raises(OUTCOMES[fault] or CdrError) as caught:
+        run(1)
 
-    found: Any = caught.value
-    if isinstance(found, errors.PartialExport):
-        assert isinstance(found.summary, ExportSummary)
-        found = found.summary.failed[0].error
-    assert OUTCOMES[fault] is type(found)
+    assert OUTCOMES[fault] is type(caught.value)
     assert "\n" not in str(caught.value)
     assert simulator.token not in str(caught.value)
-    assert [f"calls/account_id={ONE}/20241101T160000Z--20241101T170000Z.parquet"] == files_in(
+    assert [f"calls/account_id={ONE}/20241101T000000Z--20241102T000000Z.parquet"] == files_in(
         dataset
     )
-    assert truth_of("2024-11-01T16:00", "2024-11-01T17:00", accounts=[ONE]) == rows_of(dataset)
-    run()
-    assert truth_of("2024-11-01T16:00", "2024-11-01T18:00", accounts=[ONE]) == rows_of(dataset)
-    assert 3 == len(simulator.report_requests)
+    assert truth_of("2024-11-01", "2024-11-02", accounts=[ONE]) == rows_of(dataset)
+    simulator.set_fault("")
+    run(1)
+    assert truth_of("2024-11-01", "2024-11-03", accounts=[ONE]) == rows_of(dataset)
 
 
 def test_report_of_a_header_alone(
@@ -496,6 +504,7 @@ def test_rate_limit(simulator: Simulator, fetch: Fetch) -> None:
         window="1d",
         rate_limit="2/1s,3/2s",
         observer=witness,
+        jobs=1,
     )
 
     assert 2 <= time.monotonic() - began < 6
@@ -517,8 +526,8 @@ def test_rate_limit_that_the_service_enforces(
 def test_observer(simulator: Simulator, fetch: Fetch) -> None:
     """An observer hears of the plan once, and of each window when it starts and when it is done."""
     witness = Witness()
-    fetch(simulator, START, "2024-11-02", observer=witness)
-    fetch(simulator, START, "2024-11-03", accounts=[ONE], observer=witness)
+    fetch(simulator, START, "2024-11-02", observer=witness, jobs=1)
+    fetch(simulator, START, "2024-11-03", accounts=[ONE], observer=witness, jobs=1)
 
     day, next_day = "20241101T000000Z--20241102T000000Z", "20241102T000000Z--20241103T000000Z"
     assert [
@@ -540,10 +549,10 @@ def test_reader_during_an_export(
     seen: list[list[Row]] = []
 
     class Reader(ExportObserver):
-        def progressed(self, *_: Any) -> None:
+        def advanced(self, body_bytes: int, rows: int) -> None:  # noqa: ARG002
             seen.append(rows_of(tmp_path / "dataset"))
 
-    fetch(serve(), START, END, accounts=[ONE], window="1d", observer=Reader())
+    fetch(serve(), START, END, accounts=[ONE], window="1d", observer=Reader(), jobs=1)
 
     days = [f"2024-11-0{day}" for day in range(1, 6)]
     whole = [truth_of(START, day, accounts=[ONE]) for day in days]

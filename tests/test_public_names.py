@@ -22,6 +22,8 @@ NAMES = [
     "Benchmark",
     "CdrError",
     "ExportObserver",
+    "ExportOptions",
+    "ExportPlan",
     "ExportSummary",
     "IngestSummary",
     "Ledger",
@@ -32,11 +34,14 @@ NAMES = [
     "__version__",
     "bench",
     "export",
+    "export_plan",
     "ingest",
     "open_dataset",
     "read_csv",
     "rejects",
+    "repair",
     "status",
+    "sync",
     "verify",
 ]
 

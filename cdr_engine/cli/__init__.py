@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import shlex
 import signal
 import sys
 from typing import TYPE_CHECKING, NoReturn
 
 from cyclopts import App, CycloptsError
 
-from cdr_engine.cli import answers, benchmark, demonstration, discovery, exporting, ingesting
+from cdr_engine.cli import answers, benchmark, demonstration, discovery, transfer
 from cdr_engine.cli.consoles import leave_to_nobody
 from cdr_engine.errors import CdrError
 from cdr_engine.start import spare
@@ -45,9 +44,9 @@ for command in (
     discovery.accounts,
     discovery.profiles,
     discovery.destinations,
-    exporting.export,
-    exporting.sync,
-    ingesting.ingest,
+    transfer.export,
+    transfer.sync,
+    transfer.ingest,
     answers.status,
     answers.verify,
     answers.rejects,
@@ -74,10 +73,10 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
         _fail(f"{error} (see cdr --help)", 2)
     except CdrError as error:
         _fail(str(error), error.exit_code)
-    except KeyboardInterrupt:
-        _fail(f"interrupted; what was committed stays; to resume: {_command()}", 130)
-    except _Terminated:
-        _fail(f"terminated; what was committed stays; to resume: {_command()}", 143)
+    except KeyboardInterrupt as interruption:
+        _fail(f"interrupted; what was committed stays, {_resume(interruption)}", 130)
+    except _Terminated as interruption:
+        _fail(f"terminated; what was committed stays, {_resume(interruption)}", 143)
     except BrokenPipeError:
         leave_to_nobody(sys.stdout)
         sys.exit(0)
@@ -88,14 +87,15 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     sys.exit(code or 0)
 
 
-def _command() -> str:
-    """What was typed; nothing secret is ever a flag."""
-    return shlex.join(["cdr", *sys.argv[1:]])
-
-
 def _fail(message: str, code: int) -> NoReturn:
     sys.stderr.write(f"cdr: {' '.join(message.split())}\n")
     sys.exit(code)
+
+
+def _resume(interruption: BaseException) -> str:
+    """Say how to go on: an export leaves its command as a note."""
+    notes = getattr(interruption, "__notes__", ())
+    return f"resume with: {notes[0]}" if notes else "the same command resumes"
 
 
 class _Terminated(BaseException):

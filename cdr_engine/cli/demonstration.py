@@ -179,15 +179,25 @@ def _fetch(service: ReportService, dataset: Path) -> None:
     from cdr_engine.analysis import status
     from cdr_engine.cli.progress import LoadProgress
     from cdr_engine.cli.tables import ledger_table
-    from cdr_engine.export import Order, Selection, Terms, export_windows
+    from cdr_engine.export import export_windows
     from cdr_engine.windows import Window, moment, size_of
 
     now = datetime.now(UTC)
     start, end = (moment(text, time_zone=DEMO_ZONE, now=now) for text in (DEMO_START, DEMO_END))
     with LoadProgress("windows") as progress:
-        terms = Terms(Selection(), DEMO_ZONE)
-        order = Order(terms, size_of(DEMO_WINDOW))
-        summary = export_windows(service, dataset, Window(start, end), order, progress)
+        summary = export_windows(
+            service,
+            dataset,
+            Window(start, end),
+            accounts=(),
+            user_id=None,
+            time_zone=DEMO_ZONE,
+            size=size_of(DEMO_WINDOW),
+            group_by="PROFILE",
+            limits=(),
+            refresh=False,
+            observer=progress,
+        )
     if summary.files:
         output().print()
         output().print(ledger_table(summary.files))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from cdr_engine.dataset.coverage import AccountCoverage, Coverage, coverage
 from cdr_engine.dataset.footer import DataFile, Footer, read_footer
-from cdr_engine.dataset.holdings import Holdings
 from cdr_engine.dataset.layout import Layout
 from cdr_engine.dataset.lock import writer_lock
 from cdr_engine.dataset.neighbours import Neighbours
@@ -21,7 +20,6 @@ __all__ = [
     "DataFileWriter",
     "Finding",
     "Footer",
-    "Holdings",
     "Layout",
     "Neighbours",
     "Repair",

@@ -70,11 +70,11 @@ class Neighbours:
         self._files = [file for file in files if file.footer.ledger.rows]
         self._groups: OrderedDict[tuple[Path, int], Any] = OrderedDict()
 
-    def may_hold(self, span: tuple[datetime | None, datetime | None, bool]) -> bool:
-        """Tell whether calls of a writer's span could be in one of the files, opening none."""
-        times = _Span(*span)
+    def may_hold(self, rows: tuple[datetime | None, datetime | None, bool]) -> bool:
+        """Tell whether these files can hold calls of a span; the last says if some have no time."""
+        span = _Span(*rows)
         return any(
-            times.has_null or times.meets(file.footer.first_enqueued, file.footer.last_enqueued)
+            span.has_null or span.meets(file.footer.first_enqueued, file.footer.last_enqueued)
             for file in self._files
         )
 

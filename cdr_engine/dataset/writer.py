@@ -66,6 +66,8 @@ class DataFileWriter:
         Whose calls they are; None where nobody knows.
     schema
         Of the batches that come.
+    row_group_rows
+        Rows that a row group aims at, which are held in memory until it is written.
 
     Raises
     ------
@@ -73,8 +75,15 @@ class DataFileWriter:
         From every method, if the disk refuses.
     """
 
-    def __init__(self, layout: Layout, account_id: str | None, schema: Any) -> None:
+    def __init__(
+        self,
+        layout: Layout,
+        account_id: str | None,
+        schema: Any,
+        row_group_rows: int | None = None,
+    ) -> None:
         self._layout = layout
+        self._row_group_rows = row_group_rows or ROW_GROUP_ROWS
         self._schema = schema
         self._held: list[Any] = []
         self._held_rows = 0
@@ -115,7 +124,7 @@ class DataFileWriter:
         self._widen_span(batch.column("enqueue_time"))
         self._held.append(batch)
         self._held_rows += batch.num_rows
-        if self._held_rows >= ROW_GROUP_ROWS:
+        if self._held_rows >= self._row_group_rows:
             self._flush()
 
     def reject(self, rejects: Any) -> None:
@@ -128,8 +137,8 @@ class DataFileWriter:
         if self._held_raw > HELD_RAW_BYTES or self._held_rejects >= ROW_GROUP_ROWS:
             self._flush_rejects()
 
-    def rewrite(self, keep: Callable[[Any], Any]) -> None:
-        """Write again what was written so far, each batch as `keep` returns it."""
+    def keep(self, kept: Callable[[Any], Any]) -> None:
+        """Write again what was written so far, each batch as a function returns it."""
         self._flush()
         self.span = None, None, False
         written = self._calls
@@ -142,7 +151,7 @@ class DataFileWriter:
             texts = [name for name in self._schema.names if self._schema.field(name).type == TEXT]
             with pq.ParquetFile(written, read_dictionary=texts) as file:
                 for batch in file.iter_batches():
-                    self.write(keep(batch.cast(self._schema)))
+                    self.write(kept(batch.cast(self._schema)))
         except (OSError, pa.ArrowException) as error:
             raise self._refused(error) from error
         finally:

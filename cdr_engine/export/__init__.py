@@ -1,38 +1,44 @@
-"""
-Bulk export: plan the windows that are missing, fetch them side by side, commit each.
-
-A rerun plans again from what the dataset holds, so it fetches what is missing and nothing else.
-"""
+"""Bulk export and sync: plan what is missing, fetch it side by side, commit window by window."""
 
 from __future__ import annotations
 
-from cdr_engine.export.asking import Selection
 from cdr_engine.export.bulk import (
-    LOOKBACK,
-    Order,
-    export,
+    ByPeriod,
+    SinceCoverage,
     export_windows,
-    plan_windows,
-    sync_windows,
+    order_of,
+    plan_export,
+    run_export,
 )
-from cdr_engine.export.observer import ExportObserver, ExportSummary, FailedWindow, Job
-from cdr_engine.export.planning import Plan
-from cdr_engine.export.retries import Persistence
-from cdr_engine.export.running import Terms
+from cdr_engine.export.front import (
+    ExportOptions,
+    export,
+    export_plan,
+    period_of,
+    since_coverage,
+    sync,
+)
+from cdr_engine.export.observer import ExportObserver, ExportSummary, Failure, Split
+from cdr_engine.export.plan import ExportPlan
+from cdr_engine.export.retry import Patience
 
 __all__ = [
-    "LOOKBACK",
+    "ByPeriod",
     "ExportObserver",
+    "ExportOptions",
+    "ExportPlan",
     "ExportSummary",
-    "FailedWindow",
-    "Job",
-    "Order",
-    "Persistence",
-    "Plan",
-    "Selection",
-    "Terms",
+    "Failure",
+    "Patience",
+    "SinceCoverage",
+    "Split",
     "export",
+    "export_plan",
     "export_windows",
-    "plan_windows",
-    "sync_windows",
+    "order_of",
+    "period_of",
+    "plan_export",
+    "run_export",
+    "since_coverage",
+    "sync",
 ]

@@ -1,267 +1,284 @@
-"""Export a period, or what has come since; plan without asking for a report."""
+"""Bulk export, sync and the plan of either: from what is asked for to what was committed."""
 
 from __future__ import annotations
 
 import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
 from zoneinfo import available_timezones
 
 from cdr_engine.dataset import Layout, coverage, writer_lock
-from cdr_engine.errors import PartialExport, UsageError
-from cdr_engine.export.asking import Selection
-from cdr_engine.export.observer import ExportObserver, ExportSummary
-from cdr_engine.export.planning import (
-    SETTLING,
-    Due,
-    Plan,
-    Todo,
-    due,
-    fetched_at,
-    is_provisional,
-    least_seconds,
-)
-from cdr_engine.export.retries import Persistence
-from cdr_engine.export.running import Run, Terms
+from cdr_engine.errors import CdrError, PartialExport, ServiceUnreachable, UsageError
+from cdr_engine.export.observer import ExportObserver, ExportSummary, Told
+from cdr_engine.export.plan import SETTLING, ExportPlan, Task, due, expected, seconds_at
+from cdr_engine.export.retry import Patience, Verdict, verdict
+from cdr_engine.export.runner import Manner, Runner
+from cdr_engine.export.selection import Choice, Selection, account_ids, check_mixing, choose
 from cdr_engine.ledger import Ledger
 from cdr_engine.settings import rate_limits
-from cdr_engine.windows import Window, moment, size_of
+from cdr_engine.windows import Window, duration_of, size_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from cdr_engine.api import ReportService, TokenSource
-    from cdr_engine.dataset import AccountCoverage, Coverage, DataFile
+    from cdr_engine.api import GroupBy, ReportService
+    from cdr_engine.dataset import AccountCoverage, Coverage
+    from cdr_engine.settings import RateLimit
 
-__all__ = ["LOOKBACK", "Order", "export", "export_windows", "plan_windows", "sync_windows"]
+__all__ = [
+    "ByPeriod",
+    "Order",
+    "SinceCoverage",
+    "export_windows",
+    "order_of",
+    "plan_export",
+    "run_export",
+]
 
-LOOKBACK = timedelta(days=1)
-"""Calls may reach a report so late: a window asked for sooner is asked for once more."""
+T = TypeVar("T")
+LOOKUP_ATTEMPTS = 3
+"""Of a supporting call that finds nobody: an address that is wrong should not take long to say."""
 
 
 class Order(NamedTuple):
-    """What an export is to fetch, and how."""
+    """What is asked for besides the period, and how."""
 
-    terms: Terms
+    manner: Manner
     size: timedelta | None = None
     """Largest window; None for `auto`."""
+    accounts: tuple[str, ...] = ()
+    user_id: int | None = None
+    selection: Selection = Selection()
+
+
+class Span(NamedTuple):
+    """The period of one account, and after which end windows that are there are due again."""
+
+    period: Window
+    again_after: datetime | None
+
+
+class ByPeriod(NamedTuple):
+    """The same period for every account."""
+
+    period: Window
     refresh: bool = False
-    """Fetch windows again that are there already, by their own bounds."""
+
+    def span(self, held: AccountCoverage, whole: Coverage) -> Span:  # noqa: ARG002
+        """Return the period; with `refresh` all that is there is due again."""
+        if self.period.start >= self.period.end:
+            raise UsageError(f"the period {self.period} is empty: --start must lie before --end")
+        return Span(self.period, datetime.min.replace(tzinfo=UTC) if self.refresh else None)
 
 
-def export(
-    dataset: str | Path,
+class SinceCoverage(NamedTuple):
+    """
+    From where an account's coverage begins to now less the settling time: the end is what is new.
+
+    What is missing in between is fetched as well. An account that is new begins where the first of
+    the others does. Windows that end less than `lookback` ago are fetched again, for late rows.
+    """
+
+    now: datetime
+    lookback: timedelta
+    start: datetime | None = None
+    """Overrides where coverage begins; needed where there is none."""
+
+    def span(self, held: AccountCoverage, whole: Coverage) -> Span:
+        """Return the period; an empty one where everything is too new."""
+        end = (self.now - SETTLING).replace(second=0, microsecond=0)
+        firsts = [min(each.windows).start for each in whole.accounts if each.windows]
+        start = self.start or (
+            min(held.windows).start if held.windows else min(firsts, default=None)
+        )
+        if start is None:
+            raise UsageError("the dataset has no coverage to go on from: give the first --start")
+        return Span(Window(min(start, end), end), self.now - self.lookback)
+
+
+def order_of(
     *,
-    base_url: str,
-    token: str | TokenSource,
-    start: str,
-    end: str,
     accounts: Sequence[str] = (),
     user_id: int | None = None,
-    selection: Selection | None = None,
+    profiles: Sequence[str] = (),
+    groups: Sequence[str] = (),
+    group_by: GroupBy = "PROFILE",
     time_zone: str = "UTC",
     window: str = "auto",
     rate_limit: str = "3/60s,9/15min",
     jobs: int = 4,
-    persistence: Persistence | None = None,
-    refresh: bool = False,
-    observer: ExportObserver | None = None,
-) -> ExportSummary:
+    max_attempts: int = 6,
+    deadline: str | None = None,
+    first_pause_s: float = 2.0,
+) -> Order:
     """
-    Fetch what a period lacks into a dataset folder.
-
-    Parameters
-    ----------
-    base_url, token
-        Of the report service; a token that is text is an Engage token.
-    start, end
-        Half-open period: dates, local times of `time_zone`, `yesterday`, `-30d`, ….
-    accounts
-        Ids; all that the token has access to where none are named.
-    selection
-        Whose calls: all profiles by default.
-    window
-        Largest size of a request: `auto`, `12h`, `1d`, ….
-    jobs
-        Windows fetched side by side.
-    persistence
-        How long to go on with a window that fails.
-    refresh
-        Fetch windows again that are there already, by their own bounds.
+    Read what is asked for from its texts.
 
     Raises
     ------
-    PartialExport
-        If some windows failed; the others are committed.
-    ApiError
-        If all failed.
-    UsageError, ConfigError, DatasetError
-        If what is asked for, the settings or the folder do not allow it.
+    UsageError, ConfigError
+        If one of them cannot be read.
     """
-    from cdr_engine.api import ReportService, StaticToken
-
     if time_zone not in available_timezones():
         raise UsageError(f"time zone {time_zone!r} is not in the TZ database: give US/Arizona, say")
-    now = datetime.now(UTC)
-    period = Window(
-        moment(start, time_zone=time_zone, now=now), moment(end, time_zone=time_zone, now=now)
-    )
-    terms = Terms(
-        selection or Selection(),
-        time_zone,
+    for name, number in (("jobs", jobs), ("max_attempts", max_attempts)):
+        if number < 1:
+            raise UsageError(f"{name} is {number}: give 1 or more")
+    size = size_of(window)
+    deadline_s = None if deadline is None else duration_of(deadline)
+    patience = Patience(max_attempts, deadline_s, first_pause_s)
+    limits = rate_limits(rate_limit)
+    return Order(
+        Manner(time_zone, limits, jobs, patience, is_auto=size is None),
+        size,
         tuple(accounts),
         user_id,
-        rate_limits(rate_limit),
-        jobs,
-        persistence or Persistence(),
+        Selection(group_by, tuple(profiles), tuple(groups)),
     )
-    order = Order(terms, size_of(window), refresh)
-    source = StaticToken(token) if isinstance(token, str) else token
-    with ReportService(base_url, source, deadline_s=terms.persistence.deadline_s) as service:
-        return export_windows(service, Path(dataset), period, order, observer or ExportObserver())
 
 
 def export_windows(
     service: ReportService,
     dataset: Path,
     period: Window,
-    order: Order,
+    *,
+    accounts: Sequence[str],
+    user_id: int | None,
+    time_zone: str,
+    size: timedelta | None,
+    group_by: GroupBy,
+    limits: Sequence[RateLimit],
+    refresh: bool,
     observer: ExportObserver,
+    jobs: int = 4,
+    patience: Patience = Patience(),  # noqa: B008 - immutable
 ) -> ExportSummary:
-    """Fetch what a period lacks through a service that is open already; see `export`."""
-    _check(period, order)
-
-    def is_again(file: DataFile, window: Window) -> bool:
-        return order.refresh or is_provisional(file, window)
-
-    return _run(
-        service, dataset, order, observer, lambda held: due(held, period, is_again=is_again)
-    )
+    """Fetch what a period lacks through a service that is open already; see `run_export`."""
+    manner = Manner(time_zone, tuple(limits), jobs, patience, is_auto=size is None)
+    order = Order(manner, size, tuple(accounts), user_id, Selection(group_by))
+    return run_export(service, dataset, order, ByPeriod(period, refresh), observer)
 
 
-def sync_windows(
+def run_export(
     service: ReportService,
     dataset: Path,
     order: Order,
+    when: ByPeriod | SinceCoverage,
     observer: ExportObserver,
-    *,
-    start: datetime | None = None,
-    lookback: timedelta = LOOKBACK,
-    now: datetime | None = None,
 ) -> ExportSummary:
     """
-    Fetch what has come since the end of an account's coverage, up to the settling time.
-
-    Parameters
-    ----------
-    start
-        Where an account begins that the dataset does not hold yet.
-    lookback
-        Calls may reach a report so late: a window that was asked for sooner after its end is asked
-        for once more when so much time has passed.
+    Fetch what is missing through a service that is open already.
 
     Raises
     ------
-    UsageError
-        If there is an account without windows and no start for it.
+    PartialExport
+        If some windows failed and others were committed; `.summary` says which.
+    ApiError
+        If all failed: the reason of the first.
+    CdrError
+        At once, if an error would meet every window; what was committed before stays.
     """
-    moment_now = (now or datetime.now(UTC)).replace(second=0, microsecond=0)
-    until = moment_now - SETTLING
-
-    def is_again(file: DataFile, window: Window) -> bool:
-        asked = fetched_at(file)
-        is_late = asked is not None and asked < window.end + lookback <= moment_now
-        return window.end <= until and (is_late or is_provisional(file, window))
-
-    def lacks(held: AccountCoverage) -> Due:
-        windows = held.windows
-        if not windows and start is None:
-            raise UsageError(
-                f"account {held.account_id} is not in the dataset yet: where is it to begin? "
-                "pass --start"
-            )
-        end = max((window.end for window in windows), default=start or until)
-        replaced = due(
-            held, Window(min([*windows, Window(end, end)]).start, end), is_again=is_again
-        )
-        gaps = (Window(end, until),) if end < until else ()
-        return replaced._replace(gaps=gaps)
-
-    return _run(service, dataset, order, observer, lacks)
-
-
-def plan_windows(service: ReportService, dataset: Path, period: Window, order: Order) -> Plan:
-    """Say what `export_windows` would do, without asking for a report or changing a file."""
-    _check(period, order)
-    held = coverage(Layout(dataset))
-
-    def is_again(file: DataFile, window: Window) -> bool:
-        return order.refresh or is_provisional(file, window)
-
-    dues = [due(held.of(one), period, is_again=is_again) for one in _accounts(service, order)]
-    jobs = _todo(dues, held, order).jobs()
-    return Plan(
-        tuple(jobs),
-        sum(one.covered for one in dues),
-        least_seconds(len(jobs), order.terms.limits),
-    )
-
-
-def _run(
-    service: ReportService,
-    dataset: Path,
-    order: Order,
-    observer: ExportObserver,
-    lacks: Callable[[AccountCoverage], Due],
-) -> ExportSummary:
     started = time.monotonic()
     layout = Layout(dataset)
+    told = Told(observer)
     with writer_lock(layout):
         held = coverage(layout)
-        dues = []
-        for account_id in _accounts(service, order):
-            there = held.of(account_id)
-            order.terms.selection.check_same(there.files)
-            dues.append(lacks(there))
-        todo = _todo(dues, held, order)
-        covered = sum(one.covered for one in dues)
-        observer.planned(todo.jobs(), covered)
-        run = Run(service, layout, held, todo, order.terms, observer)
-        run.to_the_end()
-    files = sorted(run.files, key=lambda file: file.path)
+        choices, tasks, covered = _planned(service, held, order, when)
+        told.planned([(task.account_id, task.window) for task in tasks], covered)
+        runner = Runner(service, layout, held, choices, order.manner, told)
+        runner.run(tasks)
+    files = tuple(sorted(runner.files))
     summary = ExportSummary(
-        tuple(files),
+        files,
         covered,
         Ledger.total(file.footer.ledger for file in files),
         time.monotonic() - started,
-        tuple(sorted(run.failed, key=lambda failure: failure[:2])),
-        run.splits,
+        tuple(runner.splits),
+        tuple(sorted(runner.failures)),
+        runner.retries,
     )
-    observer.ended(summary)
-    if not summary.failed:
-        return summary
-    if not summary.files:
-        raise summary.failed[0].error
-    raise PartialExport(
-        f"{len(summary.failed)} of {len(files) + len(summary.failed)} windows failed, the first "
-        f"because {summary.failed[0].error}; the same command fetches what is missing",
-        summary,
+    told.finished(summary)
+    if runner.first_error is not None and not files:
+        raise runner.first_error
+    if summary.failures:
+        raise PartialExport(_lacking(summary), summary)
+    return summary
+
+
+def plan_export(
+    service: ReportService, dataset: Path, order: Order, when: ByPeriod | SinceCoverage
+) -> ExportPlan:
+    """Plan without asking for a report, and without the writer's lock; for errors see above."""
+    held = coverage(Layout(dataset))
+    _, tasks, covered = _planned(service, held, order, when)
+    weights = [expected(task.window, held.of(task.account_id).files) for task in tasks]
+    known = [weight for weight in weights if weight is not None]
+    return ExportPlan(
+        tasks,
+        covered,
+        int(sum(known)) if len(known) == len(weights) and known else None,
+        seconds_at(order.manner.limits, len(tasks)),
     )
 
 
-def _accounts(service: ReportService, order: Order) -> list[str]:
-    named = order.terms.accounts
-    ids = named or [account.account_id for account in service.accounts()]
-    return sorted(dict.fromkeys(ids))
+def _planned(
+    service: ReportService, held: Coverage, order: Order, when: ByPeriod | SinceCoverage
+) -> tuple[dict[str, Choice], tuple[Task, ...], int]:
+    """What is asked for of each account, its tasks, and how many windows are there and stay."""
+    patience = order.manner.patience
+    if isinstance(when, ByPeriod):
+        when.span(held.of(None), held)
+    ids = _patiently(lambda: account_ids(service, order.accounts), patience)
+    user_id = order.user_id
+    choices: dict[str, Choice] = {}
+    tasks: list[Task] = []
+    covered = 0
+    for account_id in ids:
+        there = held.of(account_id)
+        span = when.span(there, held)
+        if user_id is None:
+            user_id = _patiently(service.user_id, patience)
+        choice = _choice(service, account_id, user_id, order)
+        if choice is None:
+            continue
+        check_mixing(there, choice)
+        zone, size = order.manner.time_zone, order.size
+        more, settled = due(there, span.period, size, zone, again_after=span.again_after)
+        choices[account_id] = choice
+        tasks += more
+        covered += settled
+    if not choices:
+        raise UsageError(f"no account has cloud {order.selection.what}s: see `cdr accounts`")
+    return choices, tuple(sorted(tasks)), covered
 
 
-def _todo(dues: Sequence[Due], held: Coverage, order: Order) -> Todo:
-    return Todo(dues, size=order.size, time_zone=order.terms.time_zone, files=held.files)
+def _choice(service: ReportService, account_id: str, user_id: int, order: Order) -> Choice | None:
+    return _patiently(
+        lambda: choose(service, account_id, user_id, order.selection), order.manner.patience
+    )
 
 
-def _check(period: Window, order: Order) -> None:
-    if period.start >= period.end:
-        raise UsageError(f"the period {period} is empty: --start must lie before --end")
-    if order.terms.jobs < 1:
-        raise UsageError("jobs are windows side by side: one at least")
+def _patiently(call: Callable[[], T], patience: Patience) -> T:
+    """Make a supporting call, again after errors that pass."""
+    for attempt in range(1, patience.max_attempts):
+        try:
+            return call()
+        except CdrError as error:
+            if verdict(error) not in (Verdict.AGAIN, Verdict.INCOMPLETE, Verdict.TOO_LARGE):
+                raise
+            seconds = patience.pause_s(attempt, error)
+            is_nobody = isinstance(error, ServiceUnreachable) and attempt >= LOOKUP_ATTEMPTS
+            if seconds is None or is_nobody:
+                raise
+            time.sleep(seconds)
+    return call()
+
+
+def _lacking(summary: ExportSummary) -> str:
+    first = summary.failures[0]
+    return (
+        f"{len(summary.failures)} windows failed, {len(summary.files)} were committed: account "
+        f"{first.account_id}, {first.window}: {first.reason}: the same command fetches what is "
+        "missing"
+    )

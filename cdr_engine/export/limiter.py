@@ -1,126 +1,107 @@
-"""One rate limit for all report calls of an export, learned downwards from the service."""
+"""
+One rate limit for all windows that run side by side.
+
+A report call counts from its answer on (the service has counted it by then, whatever the way took),
+and until its answer as one of this very moment. When the service says 429 all the same, its own
+limit is narrower than was thought, or others share it: nobody calls until it may be asked again,
+and every period is stretched for the rest of the run.
+"""
 
 from __future__ import annotations
 
 import time
 from collections import deque
-from threading import Condition
+from threading import Condition, Event
 from typing import TYPE_CHECKING
 
-from cdr_engine.errors import CdrError
-
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Iterable
 
+    from cdr_engine.export.observer import ExportObserver
     from cdr_engine.settings import RateLimit
 
 __all__ = ["Limiter", "Stopped"]
 
-SLOWER = 1.5
-"""A call that is refused although the limit was kept stretches its periods by this factor."""
-SLOWEST = 8.0
-FASTER_AFTER = 20
-"""Calls answered in a row after which one such step is taken back."""
+STRETCH, MOST_STRETCH = 1.25, 4.0
+"""Every 429 makes the periods a quarter longer, up to four times."""
+
+ALERT_S = 0.2
+"""Longest time until a pause takes note of a stop."""
 
 
-class Stopped(CdrError):
-    """The export is ending: what was under way is given up."""
+class Stopped(BaseException):
+    """The run was broken off; no window is to go on."""
 
 
 class Limiter:
     """
-    Lets report calls through one at a time, as fast as every limit allows.
-
-    A call counts from its answer on: the service has counted it by then, whatever the way took.
-    Until then it holds one place of every limit.
+    Waits until another report call is allowed by every limit.
 
     Parameters
     ----------
     limits
-        Calls in so many seconds; none for no limit.
-    waiting
-        Told before a wait, with its seconds.
+        None for calls without pause.
+    observer
+        Told before each pause.
+    stop
+        Ends every pause with `Stopped`.
     """
 
-    def __init__(self, limits: Iterable[RateLimit], waiting: Callable[[float], None]) -> None:
+    def __init__(
+        self, limits: Iterable[RateLimit], observer: ExportObserver, stop: Event | None = None
+    ) -> None:
         self._limits = tuple(limits)
-        self._waiting = waiting
         self._answers: deque[float] = deque(maxlen=max((n for n, _ in self._limits), default=1))
-        self._under_way = 0
-        self._not_before = 0.0
+        self._unanswered = 0
         self._stretch = 1.0
-        self._in_a_row = 0
-        self._is_stopped = False
+        self._not_before = 0.0
+        self._observer = observer
+        self._stop = stop or Event()
         self._changed = Condition()
 
-    def acquire(self) -> None:
-        """
-        Wait until a call is allowed, and hold its place until `release`.
-
-        Raises
-        ------
-        Stopped
-            If `stop` was called meanwhile.
-        """
-        told = 0.0
+    def wait(self) -> None:
+        """Block until a call is allowed, and take its place; `count` has to follow."""
+        told_until = 0.0
         with self._changed:
             while True:
-                if self._is_stopped:
-                    raise Stopped("the export is ending")
-                due, has_place = self._due()
-                left = due - time.monotonic()
-                if has_place and left <= 0:
-                    self._under_way += 1
+                if self._stop.is_set():
+                    raise Stopped
+                now = time.monotonic()
+                due = self._due(now)
+                if due <= now:
+                    self._unanswered += 1
                     return
-                if has_place and due > told:
-                    told = due
-                    self._waiting(left)
-                self._changed.wait(left if has_place else None)
+                if told_until < due < float("inf"):
+                    self._observer.waiting(due - now)
+                    told_until = due + 1
+                self._changed.wait(min(ALERT_S, due - now))
 
-    def release(self) -> None:
-        """Take note of an answer, or that none will come."""
+    def count(self) -> None:
+        """Take note of an answer."""
         with self._changed:
-            self._under_way -= 1
+            self._unanswered -= 1
             self._answers.append(time.monotonic())
-            self._in_a_row += 1
-            if self._in_a_row >= FASTER_AFTER and self._stretch > 1:
-                self._stretch = max(1.0, self._stretch / SLOWER)
-                self._in_a_row = 0
             self._changed.notify_all()
 
-    def refused(self, retry_after_s: float) -> None:
-        """Slow down: the service allows less than the limits do, and nothing before so long."""
+    def slow_down(self, seconds: float) -> None:
+        """Let nobody call for some seconds, and everybody less often from now on."""
         with self._changed:
-            self._stretch = min(SLOWEST, self._stretch * SLOWER)
-            self._in_a_row = 0
-            self._not_before = max(self._not_before, time.monotonic() + retry_after_s)
+            self._not_before = max(self._not_before, time.monotonic() + seconds)
+            self._stretch = min(self._stretch * STRETCH, MOST_STRETCH)
 
-    def pause(self, seconds: float) -> None:
-        """
-        Sleep, but wake up when the export ends.
-
-        Raises
-        ------
-        Stopped
-            If `stop` was called meanwhile.
-        """
-        with self._changed:
-            if self._changed.wait_for(lambda: self._is_stopped, seconds):
-                raise Stopped("the export is ending")
-
-    def stop(self) -> None:
-        """Let nothing through any more."""
-        with self._changed:
-            self._is_stopped = True
-            self._changed.notify_all()
-
-    def _due(self) -> tuple[float, bool]:
-        """When the next call is allowed, and whether those under way leave it a place at all."""
+    def _due(self, now: float) -> float:
+        """When the next call is allowed; infinity where that depends on an answer to come."""
         due = self._not_before
         for calls, period in self._limits:
-            free = calls - self._under_way
-            if free <= 0:
-                return due, False
-            if len(self._answers) >= free:
-                due = max(due, self._answers[-free] + period * self._stretch)
-        return due, True
+            if self._unanswered >= calls:
+                return float("inf")
+            place = calls - self._unanswered
+            if len(self._answers) >= place:
+                due = max(due, self._answers[-place] + period * self._stretch)
+        return max(due, now) if due > now else now
+
+
+def pause(seconds: float, stop: Event) -> None:
+    """Sleep, unless the run is broken off: then raise `Stopped` at once."""
+    if stop.wait(seconds):
+        raise Stopped
