@@ -11,7 +11,7 @@ import os
 import re
 import tomllib
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 from zoneinfo import ZoneInfo
 
 import msgspec
@@ -21,13 +21,14 @@ from cdr_engine.errors import ConfigError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["RateLimit", "Secrets", "Settings", "load_settings", "rate_limits"]
+__all__ = ["RateLimit", "Secrets", "Settings", "duration_s", "load_settings", "rate_limits"]
 
 FILE_NAME = "cdr.toml"
 POLITE = "3/60s,9/15min"
 """Report calls the vendor allows on sister endpoints, per sub-account."""
 
 RATE = re.compile(r"([1-9][0-9]{0,5})/([1-9][0-9]{0,4})?(s|min|h)")
+DURATION = re.compile(r"([1-9][0-9]{0,4})\s*(s|min|h)")
 UNITS = {"s": 1, "min": 60, "h": 3600}
 
 
@@ -44,6 +45,18 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     """Of reports: UTC where nothing is said; of archived files it has to be known."""
     window: str = "auto"
     rate_limit: str = POLITE
+    jobs: Annotated[int, msgspec.Meta(ge=1, le=64)] = 4
+    """Windows fetched side by side."""
+    max_attempts: Annotated[int, msgspec.Meta(ge=1, le=1000)] = 6
+    """Requests for one window before it counts as failed."""
+    deadline: str = "2h"
+    """Of one window, all attempts together; see `duration_s`."""
+    rc_server_url: str = "https://platform.ringcentral.com"
+    """RingCentral's OAuth server."""
+    ca_bundle: str | None = None
+    """A PEM file of root certificates, in place of those that come with the engine."""
+    trust_environment: bool = False
+    """Whether HTTPS_PROXY, NO_PROXY, SSL_CERT_FILE and the like of the environment count."""
 
     @property
     def dataset_path(self) -> Path:
@@ -52,10 +65,13 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 
 
 class Secrets(msgspec.Struct, frozen=True, kw_only=True):
-    """Tokens from the environment."""
+    """Tokens, and what a token is had for, from the environment."""
 
     engage_token: str | None = None
     api_token: str | None = None
+    rc_client_id: str | None = None
+    rc_client_secret: str | None = None
+    rc_jwt: str | None = None
 
     def __repr__(self) -> str:
         known = [name for name in self.__struct_fields__ if getattr(self, name)]
@@ -63,11 +79,9 @@ class Secrets(msgspec.Struct, frozen=True, kw_only=True):
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> Secrets:
-        """Read CDR_ENGAGE_TOKEN and CDR_API_TOKEN."""
-        return cls(
-            engage_token=environment.get("CDR_ENGAGE_TOKEN") or None,
-            api_token=environment.get("CDR_API_TOKEN") or None,
-        )
+        """Read CDR_ENGAGE_TOKEN, CDR_API_TOKEN, CDR_RC_CLIENT_ID, _SECRET and CDR_RC_JWT."""
+        names = cls.__struct_fields__
+        return cls(**{name: environment.get(f"CDR_{name.upper()}") or None for name in names})
 
 
 class RateLimit(NamedTuple):
@@ -95,6 +109,21 @@ def rate_limits(text: str) -> tuple[RateLimit, ...]:
             raise ConfigError(f"rate limit {text!r}: write 3/60s,9/15min or off")
         limits.append(RateLimit(int(found[1]), int(found[2] or 1) * UNITS[found[3]]))
     return tuple(limits)
+
+
+def duration_s(text: str) -> float:
+    """
+    Read a duration such as `30s`, `10min` or `2h`, in seconds.
+
+    Raises
+    ------
+    ConfigError
+        If it is none.
+    """
+    found = DURATION.fullmatch(text.strip())
+    if found is None:
+        raise ConfigError(f"duration {text!r}: write 30s, 10min or 2h")
+    return float(found[1]) * UNITS[found[2]]
 
 
 def load_settings(
@@ -145,7 +174,9 @@ def _from_environment(environment: Mapping[str, str]) -> dict[str, Any]:
 
 def _checked(values: dict[str, Any], source: str) -> dict[str, Any]:
     try:
-        rate_limits(msgspec.convert(values, Settings, strict=False).rate_limit)
+        settings = msgspec.convert(values, Settings, strict=False)
+        rate_limits(settings.rate_limit)
+        duration_s(settings.deadline)
     except (msgspec.ValidationError, ConfigError) as error:
         raise ConfigError(f"settings from {source}: {error}") from error
     zone = values.get("time_zone")

