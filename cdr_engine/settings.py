@@ -16,18 +16,23 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
-from cdr_engine.errors import ConfigError
+from cdr_engine.errors import ConfigError, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["RateLimit", "Secrets", "Settings", "load_settings", "rate_limits"]
+    from cdr_engine.errors import CdrError
+
+__all__ = ["RateLimit", "Secrets", "Settings", "duration_s", "load_settings", "rate_limits"]
 
 FILE_NAME = "cdr.toml"
 POLITE = "3/60s,9/15min"
 """Report calls the vendor allows on sister endpoints, per sub-account."""
 
 RATE = re.compile(r"([1-9][0-9]{0,5})/([1-9][0-9]{0,4})?(s|min|h)")
+DURATION = re.compile(r"([1-9][0-9]{0,6})(s|min|h)")
+WINDOW = re.compile(r"auto|[1-9][0-9]{0,4}\s*[hdw]", re.IGNORECASE)
+LEAST_ONE = ("jobs", "max_attempts")
 UNITS = {"s": 1, "min": 60, "h": 3600}
 
 
@@ -44,11 +49,28 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     """Of reports: UTC where nothing is said; of archived files it has to be known."""
     window: str = "auto"
     rate_limit: str = POLITE
+    jobs: int = 4
+    """Windows under way at once."""
+    max_attempts: int = 6
+    """Per window."""
+    deadline: str | None = None
+    """Per window, from the request to the last byte, such as 90s, 30min or 2h; None for none."""
+    rc_server_url: str = "https://platform.ringcentral.com"
+    """RingCentral's OAuth server, which takes the JWT."""
+    ca_bundle: str | None = None
+    """Certificates (PEM) to trust instead of the public ones: those of a company's proxy."""
+    trust_environment: bool = False
+    """Whether HTTPS_PROXY, NO_PROXY, SSL_CERT_FILE and the like are heeded."""
 
     @property
     def dataset_path(self) -> Path:
         """The dataset folder, with ~ resolved."""
         return Path(self.dataset).expanduser()
+
+    @property
+    def deadline_s(self) -> float | None:
+        """The deadline in seconds."""
+        return None if self.deadline is None else duration_s(self.deadline)
 
 
 class Secrets(msgspec.Struct, frozen=True, kw_only=True):
@@ -97,6 +119,21 @@ def rate_limits(text: str) -> tuple[RateLimit, ...]:
     return tuple(limits)
 
 
+def duration_s(text: str) -> float:
+    """
+    Read a duration such as `90s`, `30min` or `2h` as seconds.
+
+    Raises
+    ------
+    ConfigError
+        If it is none.
+    """
+    found = DURATION.fullmatch(text.strip())
+    if found is None:
+        raise ConfigError(f"duration {text!r}: write 90s, 30min or 2h")
+    return float(int(found[1]) * UNITS[found[2]])
+
+
 def load_settings(
     flags: Mapping[str, Any],
     *,
@@ -110,15 +147,18 @@ def load_settings(
     ------
     ConfigError
         If a file is not TOML, or a value does not fit; the message names where it stands.
+    UsageError
+        If the value of a flag does not fit.
     """
     environment = os.environ if environment is None else environment
     values: dict[str, Any] = {}
     for path in (_user_file(environment), (folder or Path()) / FILE_NAME):
         if path.is_file():
             values |= _checked(_read(path), str(path))
-    values |= _checked(_from_environment(environment), "the environment")
+    for name, value in _from_environment(environment).items():
+        values |= _checked({name: value}, f"the environment, CDR_{name.upper()}")
     given = {name: value for name, value in flags.items() if value is not None}
-    values |= _checked(given, "the command line")
+    values |= _checked(given, "the command line", UsageError)
     return msgspec.convert(values, Settings, strict=False)
 
 
@@ -143,18 +183,36 @@ def _from_environment(environment: Mapping[str, str]) -> dict[str, Any]:
     return values
 
 
-def _checked(values: dict[str, Any], source: str) -> dict[str, Any]:
+def _checked(
+    values: dict[str, Any], source: str, error_type: type[CdrError] = ConfigError
+) -> dict[str, Any]:
+    """Return the values of one source; raise `error_type`, naming the source, if one is bad."""
     try:
-        rate_limits(msgspec.convert(values, Settings, strict=False).rate_limit)
+        found = msgspec.convert(values, Settings, strict=False)
+        _check(found)
     except (msgspec.ValidationError, ConfigError) as error:
-        raise ConfigError(f"settings from {source}: {error}") from error
-    zone = values.get("time_zone")
+        raise error_type(f"settings from {source}: {error}") from error
+    return values
+
+
+def _check(settings: Settings) -> None:
+    """Raise ConfigError, naming the setting, where a value of the right type makes no sense."""
+    rate_limits(settings.rate_limit)
+    if not WINDOW.fullmatch(settings.window.strip()):
+        raise ConfigError(f"window {settings.window!r}: write auto, or a size such as 12h or 1d")
+    if settings.deadline is not None:
+        try:
+            duration_s(settings.deadline)
+        except ConfigError as error:
+            raise ConfigError(f"deadline: {error}") from error
+    for name in LEAST_ONE:
+        if getattr(settings, name) < 1:
+            raise ConfigError(f"{name} is less than 1")
+    zone = settings.time_zone
     if zone is not None:
         try:
             ZoneInfo(zone)
         except (KeyError, ValueError, OSError) as error:
             raise ConfigError(
-                f"settings from {source}: time_zone {zone!r} is no name of the TZ database; "
-                "write one like US/Arizona"
+                f"time_zone {zone!r} is no name of the TZ database; write one like US/Arizona"
             ) from error
-    return values

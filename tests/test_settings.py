@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from cdr_engine.errors import ConfigError
+from cdr_engine.errors import ConfigError, UsageError
 from cdr_engine.settings import RateLimit, Secrets, Settings, load_settings, rate_limits
 
 SOURCES = ("user", "folder", "environment", "flag")
@@ -126,6 +126,10 @@ WRONG = [
     ("time_zone", "../../etc/passwd"),
     ("time_zone", "America"),
     ("rate_limit", "3 a minute"),
+    ("window", "1 month"),
+    ("deadline", "soon"),
+    ("jobs", "0"),
+    ("max_attempts", "0"),
 ]
 
 
@@ -134,7 +138,8 @@ WRONG = [
 def test_errors_name_their_source(place: Place, source: str, name: str, value: str) -> None:
     """A value that does not fit is refused in one line that says where it stands and what it is."""
     flags = {}
-    told = {"flag": "the command line", "environment": "the environment"}.get(source)
+    variable = f"the environment, CDR_{name.upper()}"
+    told = {"flag": "the command line", "environment": variable}.get(source)
     if source == "flag":
         flags[name] = value
     elif source == "environment":
@@ -143,7 +148,7 @@ def test_errors_name_their_source(place: Place, source: str, name: str, value: s
         file = place.user_file if source == "user" else place.folder_file
         file.write_text(f'{name} = "{value}"\n')
         told = str(file)
-    with pytest.raises(ConfigError) as caught:
+    with pytest.raises(UsageError if source == "flag" else ConfigError) as caught:
         place.load(**flags)
 
     message = str(caught.value)
