@@ -1,14 +1,16 @@
 """
 Settings: flag over environment over `./cdr.toml` over the user's `cdr.toml` over default.
 
-Secrets come from the environment only, never from a flag or a file that may be shared, and never
-appear in a repr.
+Secrets come from the environment, or from a file of their own that the environment names, never
+from a flag or `cdr.toml`, and never appear in a repr. As the secrets of containers are mounted for
+a group, such a file may be readable by its group, but not by everybody.
 """
 
 from __future__ import annotations
 
 import os
 import re
+import stat
 import tomllib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -32,6 +34,7 @@ POLITE = "3/60s,9/15min"
 RATE = re.compile(r"([1-9][0-9]{0,5})/([1-9][0-9]{0,4})?(s|min|h)")
 DURATION = re.compile(r"([1-9][0-9]{0,6})(s|min|h)")
 WINDOW = re.compile(r"auto|[1-9][0-9]{0,4}\s*[hdw]", re.IGNORECASE)
+MAX_SECRET_BYTES = 1 << 16
 LEAST_ONE = ("jobs", "max_attempts")
 UNITS = {"s": 1, "min": 60, "h": 3600}
 
@@ -74,10 +77,13 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 
 
 class Secrets(msgspec.Struct, frozen=True, kw_only=True):
-    """Tokens from the environment."""
+    """Tokens and credentials, each from a variable or from a file that a variable names."""
 
     engage_token: str | None = None
     api_token: str | None = None
+    rc_client_id: str | None = None
+    rc_client_secret: str | None = None
+    rc_jwt: str | None = None
 
     def __repr__(self) -> str:
         known = [name for name in self.__struct_fields__ if getattr(self, name)]
@@ -85,11 +91,15 @@ class Secrets(msgspec.Struct, frozen=True, kw_only=True):
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> Secrets:
-        """Read CDR_ENGAGE_TOKEN and CDR_API_TOKEN."""
-        return cls(
-            engage_token=environment.get("CDR_ENGAGE_TOKEN") or None,
-            api_token=environment.get("CDR_API_TOKEN") or None,
-        )
+        """
+        Read CDR_ENGAGE_TOKEN and the like, or the file that CDR_ENGAGE_TOKEN_FILE names.
+
+        Raises
+        ------
+        ConfigError
+            If a file cannot be read or can be read by everybody, or a secret is given twice.
+        """
+        return cls(**{name: _secret(name, environment) for name in cls.__struct_fields__})
 
 
 class RateLimit(NamedTuple):
@@ -160,6 +170,31 @@ def load_settings(
     given = {name: value for name, value in flags.items() if value is not None}
     values |= _checked(given, "the command line", UsageError)
     return msgspec.convert(values, Settings, strict=False)
+
+
+def _secret(name: str, environment: Mapping[str, str]) -> str | None:
+    variable = f"CDR_{name.upper()}"
+    value, file = environment.get(variable), environment.get(f"{variable}_FILE")
+    if value and file:
+        raise ConfigError(f"{variable} and {variable}_FILE are both set: keep one")
+    return _secret_file(Path(file).expanduser(), f"{variable}_FILE") if file else value or None
+
+
+def _secret_file(path: Path, variable: str) -> str:
+    """Read a secret; as ssh does, refuse a file that others may read."""
+    try:
+        with path.open("rb") as stream:
+            mode = os.fstat(stream.fileno()).st_mode
+            content = stream.read(MAX_SECRET_BYTES)
+        text = content.decode().strip()
+    except (OSError, UnicodeDecodeError) as error:
+        reason = (error.strerror if isinstance(error, OSError) else None) or "it is not text"
+        raise ConfigError(f"{variable}: {path} cannot be read: {reason}") from None
+    if mode & stat.S_IROTH:
+        raise ConfigError(f"{variable}: {path} can be read by everybody: chmod 600 it")
+    if not text:
+        raise ConfigError(f"{variable}: {path} is empty")
+    return text
 
 
 def _user_file(environment: Mapping[str, str]) -> Path:

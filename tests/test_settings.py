@@ -194,6 +194,26 @@ def test_secrets_from_the_environment() -> None:
     assert ("hush", None) == (found.engage_token, found.api_token)
 
 
+def test_secret_from_a_file_of_its_own(tmp_path: Path) -> None:
+    """A variable that ends in _FILE names the file that holds the secret."""
+    file = tmp_path / "jwt"
+    file.write_text("hush\n")
+    file.chmod(0o600)
+
+    assert "hush" == Secrets.from_environment({"CDR_RC_JWT_FILE": str(file)}).rc_jwt
+
+
+def test_secret_that_everybody_may_read(tmp_path: Path) -> None:
+    """A secret's file that is open to everybody is refused, without its content."""
+    file = tmp_path / "jwt"
+    file.write_text("hush\n")
+    file.chmod(0o644)
+    with pytest.raises(ConfigError, match="chmod 600") as caught:
+        Secrets.from_environment({"CDR_RC_JWT_FILE": str(file)})
+
+    assert "hush" not in str(caught.value)
+
+
 def test_secrets_are_never_shown() -> None:
     """Neither repr nor str nor a format shows a token; they tell which ones are there."""
     found = Secrets(engage_token="hush-1", api_token="hush-2")

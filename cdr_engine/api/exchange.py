@@ -8,7 +8,9 @@ everything else is an error of the engine by then.
 from __future__ import annotations
 
 import logging
+import ssl
 from functools import cache
+from pathlib import Path
 from time import monotonic
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -16,10 +18,9 @@ import httpx
 
 from cdr_engine.api.body import BodyRules, Pace, body_chunks
 from cdr_engine.api.faults import HTTPX_FAULTS, refusal, unreachable
-from cdr_engine.errors import ApiError, AuthError
+from cdr_engine.errors import ApiError, AuthError, ConfigError
 
 if TYPE_CHECKING:
-    import ssl
     from collections.abc import Iterator
 
     from cdr_engine.api.tokens import TokenSource
@@ -62,7 +63,8 @@ class Exchange:
     An HTTP client with one token and one peer.
 
     Connections are not reused: report calls are few and long, and a kept connection is one more
-    thing that can have died meanwhile. Neither redirects nor the environment's proxies are used.
+    thing that can have died meanwhile. Redirects are not followed, and the environment's proxies
+    are used only where that is asked for.
 
     Parameters
     ----------
@@ -72,10 +74,31 @@ class Exchange:
         `host:port`, for messages.
     timeouts : Timeouts
         Of every request.
+    ca_bundle : str or None
+        File of certificates (PEM) to trust instead of the public ones.
+    trust_environment : bool
+        Whether the environment's proxies and certificates are used.
+    secrets : tuple of str
+        What messages must not repeat besides the token.
+
+    Raises
+    ------
+    ConfigError
+        If `ca_bundle` cannot be read.
     """
 
-    def __init__(self, token: TokenSource, peer: str, timeouts: Timeouts) -> None:
+    def __init__(
+        self,
+        token: TokenSource,
+        peer: str,
+        timeouts: Timeouts,
+        *,
+        ca_bundle: str | None = None,
+        trust_environment: bool = False,
+        secrets: tuple[str, ...] = (),
+    ) -> None:
         silence_loggers()
+        self._secrets = secrets
         self._token = token
         self._peer = peer
         self._timeouts = timeouts
@@ -83,9 +106,9 @@ class Exchange:
             headers={"Accept-Encoding": "identity", "User-Agent": "cdr-engine"},
             timeout=httpx.Timeout(timeouts.connect_s, read=timeouts.answer_s),
             limits=httpx.Limits(max_keepalive_connections=0),
-            verify=trusted_roots(),
+            verify=trusted_roots(ca_bundle, trust_environment),
             follow_redirects=False,
-            trust_env=False,
+            trust_env=trust_environment,
         )
 
     def close(self) -> None:
@@ -105,12 +128,13 @@ class Exchange:
         ------
         ServiceUnreachable, ServiceRefused, AuthError, ConfigError
         """
+        token = self._token.headers()
         try:
-            return self._attempt(call)
+            return self._attempt(call, token)
         except AuthError:
-            if not self._token.renew():
+            if not self._token.renew(token):
                 raise
-        return self._attempt(call)
+        return self._attempt(call, self._token.headers())
 
     def read(self, call: Call, limit: int) -> tuple[httpx.Response, bytes]:
         """Send a request and read the first `limit` bytes of its body; for errors see `open`."""
@@ -120,8 +144,7 @@ class Exchange:
         finally:
             response.close()
 
-    def _attempt(self, call: Call) -> httpx.Response:
-        token = self._token.headers()
+    def _attempt(self, call: Call, token: dict[str, str]) -> httpx.Response:
         response = self._send(call, token)
         if response.status_code in SUCCESS:
             return response
@@ -133,7 +156,7 @@ class Exchange:
             pass  # the status says enough; the message is an extra
         finally:
             response.close()
-        secrets = tuple(value.split()[-1] for value in token.values())
+        secrets = (*self._secrets, *(value.split()[-1] for value in token.values()))
         raise refusal(response.status_code, response.headers, body, call.what, secrets)
 
     def _send(self, call: Call, token: dict[str, str]) -> httpx.Response:
@@ -170,9 +193,15 @@ class Exchange:
 
 
 @cache
-def trusted_roots() -> ssl.SSLContext:
-    """TLS settings of every client; reading the root certificates is worth doing once."""
-    return httpx.create_ssl_context(trust_env=False)
+def trusted_roots(ca_bundle: str | None, trust_environment: bool) -> ssl.SSLContext:  # noqa: FBT001
+    """TLS settings of a client; reading the root certificates is worth doing once."""
+    if ca_bundle is None:
+        return httpx.create_ssl_context(trust_env=trust_environment)
+    try:
+        return ssl.create_default_context(cafile=Path(ca_bundle).expanduser())
+    except OSError as error:
+        reason = error.strerror or "no certificates in it"
+        raise ConfigError(f"ca_bundle {ca_bundle} cannot be used: {reason}") from None
 
 
 def silence_loggers() -> None:

@@ -61,11 +61,15 @@ class ReportService:
         Length of the sliding window of that rate.
     accept_unproven_end : bool
         Take a report body that has neither a length nor chunks; its `proof` is then `unproven`.
+    ca_bundle : str or None
+        File of certificates (PEM) to trust instead of the public ones.
+    trust_environment : bool
+        Whether the environment's proxies and certificates are used.
 
     Raises
     ------
     ConfigError
-        If `base_url` breaks a rule.
+        If `base_url` breaks a rule, or `ca_bundle` cannot be read.
     """
 
     def __init__(
@@ -80,13 +84,21 @@ class ReportService:
         min_bytes_per_s: float = 100,
         rate_window_s: float = 60,
         accept_unproven_end: bool = False,
+        ca_bundle: str | None = None,
+        trust_environment: bool = False,
     ) -> None:
         answer_s = min(answer_timeout_s, deadline_s or answer_timeout_s)
         self._address = Address.parse(base_url)
         self._token = token
         self._rules = BodyRules(deadline_s, min_bytes_per_s, rate_window_s, accept_unproven_end)
         timeouts = Timeouts(connect_timeout_s, answer_s, read_timeout_s)
-        self._exchange = Exchange(token, self._address.peer, timeouts)
+        self._exchange = Exchange(
+            token,
+            self._address.peer,
+            timeouts,
+            ca_bundle=ca_bundle,
+            trust_environment=trust_environment,
+        )
 
     def __enter__(self) -> Self:
         return self

@@ -25,9 +25,15 @@ class TokenSource(Protocol):
         """Give the header fields of the token that is valid now."""
         ...
 
-    def renew(self) -> bool:
+    def renew(self, refused: dict[str, str] | None = None) -> bool:
         """
         Replace a token the service has refused.
+
+        Parameters
+        ----------
+        refused : dict, optional
+            The header fields that were refused: where another thread has replaced that token
+            already, the newer one stays. Without them the token of now is meant.
 
         Returns
         -------
@@ -59,7 +65,7 @@ class StaticToken:
         """Give `Authorization: Bearer`."""
         return {"Authorization": f"Bearer {self._value}"}
 
-    def renew(self) -> bool:
+    def renew(self, refused: dict[str, str] | None = None) -> bool:  # noqa: ARG002
         """Return False: nothing can replace a ready token."""
         return False
 
