@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 from cyclopts import App, CycloptsError
 
-from cdr_engine.cli import answers, benchmark, demonstration, transfer
+from cdr_engine.cli import answers, benchmark, demonstration, discovery, transfer
 from cdr_engine.cli.consoles import leave_to_nobody
 from cdr_engine.errors import CdrError
 
@@ -40,9 +40,9 @@ app = App(
 for command in (
     demonstration.demo,
     demonstration.simulate,
-    transfer.accounts,
-    transfer.profiles,
-    transfer.destinations,
+    discovery.accounts,
+    discovery.profiles,
+    discovery.destinations,
     transfer.export,
     transfer.ingest,
     answers.status,
