@@ -16,8 +16,6 @@ class Address(NamedTuple):
 
     base_url: str
     """Without a trailing `/` or `/api`; accounts are at `{base_url}/api/v1/admin/accounts`."""
-    origin: str
-    """Its scheme, host and port; Engage logins are below it, outside /voice."""
     peer: str
     """`host:port`, for messages."""
 
@@ -52,8 +50,13 @@ class Address(NamedTuple):
             raise ConfigError(f"{name} would send the token in the clear: use https")
         peer_host = f"[{host}]" if ":" in host else host
         port = port or (443 if parts.scheme == "https" else 80)
-        origin = f"{parts.scheme}://{parts.netloc}"
-        return cls(f"{origin}{bare_path(parts)}", origin, f"{peer_host}:{port}")
+        return cls(f"{parts.scheme}://{parts.netloc}{bare_path(parts)}", f"{peer_host}:{port}")
+
+    @property
+    def origin(self) -> str:
+        """Scheme, host and port; Engage logins are below it, outside /voice."""
+        parts = urlsplit(self.base_url)
+        return f"{parts.scheme}://{parts.netloc}"
 
     def admin(self, *segments: str) -> str:
         """URL below `/api/v1/admin`, each segment percent-encoded."""

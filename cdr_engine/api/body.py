@@ -22,7 +22,7 @@ import httpx
 from cdr_engine.api.faults import HTTPX_FAULTS, within_body
 from cdr_engine.api.framing import Proof, coding_of, decoded, proof_of
 from cdr_engine.api.lifeline import Lifeline, too_late
-from cdr_engine.errors import EmptyReport, IncompleteReport, NotAReport, UsageError
+from cdr_engine.errors import ApiError, EmptyReport, IncompleteReport, NotAReport, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -262,21 +262,27 @@ def wire_pieces(answer: Answer, what: str, pace: Pace) -> Iterator[bytes]:
 
 
 def joined(pieces: Iterable[bytes]) -> Iterator[bytes]:
-    """Join small pieces to chunks of `JOINED_BYTES` or a little more, none held for long."""
+    """
+    Join small pieces to chunks of `JOINED_BYTES` or a little more, none held for long.
+
+    What came before an error is handed on before the error is raised.
+    """
     held: list[bytes] = []
     size, since = 0, 0.0
-    for piece in pieces:
-        if len(piece) >= JOINED_BYTES and not held:
-            yield piece
-            continue
-        if not held:
-            since = monotonic()
-        held.append(piece)
-        size += len(piece)
-        if size >= JOINED_BYTES or monotonic() - since >= HELD_S:
+    try:
+        for piece in pieces:
+            if not held:
+                since = monotonic()
+            held.append(piece)
+            size += len(piece)
+            if size >= JOINED_BYTES or monotonic() - since >= HELD_S:
+                yield b"".join(held)
+                held.clear()
+                size = 0
+    except ApiError:
+        if held:
             yield b"".join(held)
-            held.clear()
-            size = 0
+        raise
     if held:
         yield b"".join(held)
 

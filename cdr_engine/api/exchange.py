@@ -11,7 +11,7 @@ from time import monotonic
 from typing import TYPE_CHECKING, NamedTuple
 
 from cdr_engine.api.body import Answer, BodyRules, Pace, body_chunks
-from cdr_engine.api.connections import Route, Timeouts, open_client
+from cdr_engine.api.connections import open_client
 from cdr_engine.api.faults import HTTPX_FAULTS, refusal, unreachable
 from cdr_engine.api.lifeline import Lifelines, too_late
 from cdr_engine.errors import ApiError, AuthError, ServiceUnreachable
@@ -19,6 +19,7 @@ from cdr_engine.errors import ApiError, AuthError, ServiceUnreachable
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from cdr_engine.api.connections import Route, Timeouts
     from cdr_engine.api.lifeline import Lifeline
     from cdr_engine.api.tokens import TokenSource
 
@@ -73,9 +74,7 @@ class Exchange:
         If root certificates or proxies cannot be used.
     """
 
-    def __init__(
-        self, token: TokenSource, peer: str, timeouts: Timeouts, route: Route = Route()
-    ) -> None:
+    def __init__(self, token: TokenSource, peer: str, timeouts: Timeouts, route: Route) -> None:
         self._token = token
         self._peer = peer
         self._timeouts = timeouts

@@ -1,20 +1,27 @@
-"""The login servers: a JWT for a RingCentral token, that for an Engage token, and its refresh."""
+"""
+The login servers: what they take, and the tokens that they give for it.
+
+Secrets go out in a form body and never in a query, which servers and proxies write into their logs.
+The vendor's pages list some of them as query parameters; its own SDKs send a form as well.
+"""
 
 from __future__ import annotations
 
 from base64 import b64encode
 from http import HTTPStatus
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import urlencode
 
 import msgspec
 
-from cdr_engine.api.exchange import Call, Exchange, Timeouts
+from cdr_engine.api.connections import Timeouts
+from cdr_engine.api.exchange import Call, Exchange
 from cdr_engine.api.wire import decode
 from cdr_engine.errors import AuthError, NotAReport, ServiceRefused
 
 if TYPE_CHECKING:
     from cdr_engine.api.address import Address
+    from cdr_engine.api.connections import Route
 
 __all__ = ["Logins", "Pair"]
 
@@ -51,14 +58,17 @@ class NoToken:
         """Give none."""
         return {}
 
-    def renew(self, refused: dict[str, str] | None = None) -> bool:  # noqa: ARG002
+    def renew(self, refused: dict[str, str]) -> bool:  # noqa: ARG002
         """Return False: there is nothing to renew."""
         return False
+
+    def abort(self) -> None:
+        """Nothing: there is no token to wait for."""
 
 
 class Logins:
     """
-    Both login servers; each call opens and closes its own connection.
+    Both login servers; each call has a connection of its own.
 
     Parameters
     ----------
@@ -66,28 +76,36 @@ class Logins:
         Of the report service: auth paths stand at its origin, outside /voice.
     ringcentral : Address
         RingCentral's OAuth server.
+    route : Route
+        Root certificates and proxies.
+    secrets : tuple of str
+        What no message may repeat, besides what a login carries.
     timeout_s : float
         For each step of a login.
-    ca_bundle, trust_environment, secrets
-        See `Exchange`.
     """
 
     def __init__(
         self,
         service: Address,
         ringcentral: Address,
+        route: Route,
         *,
-        timeout_s: float = 30,
-        ca_bundle: str | None = None,
-        trust_environment: bool = False,
         secrets: tuple[str, ...] = (),
+        timeout_s: float = 30,
     ) -> None:
-        self._secrets = secrets
+        self._secrets = tuple(filter(None, secrets))
+        timeouts = Timeouts(timeout_s, timeout_s, timeout_s)
         self._service = service
         self._ringcentral = ringcentral
-        self._timeouts = Timeouts(timeout_s, timeout_s, timeout_s)
-        self._ca_bundle = ca_bundle
-        self._trust_environment = trust_environment
+        self._exchanges = {
+            address.peer: Exchange(NoToken(), address.peer, timeouts, route)
+            for address in (service, ringcentral)
+        }
+
+    def abort(self) -> None:
+        """Make every login under way fail, and every later one."""
+        for exchange in self._exchanges.values():
+            exchange.abort()
 
     def ringcentral_token(self, client_id: str, client_secret: str, jwt: str) -> str:
         """
@@ -101,68 +119,86 @@ class Logins:
             If the server cannot be reached, or refuses for another reason.
         """
         basic = b64encode(f"{client_id}:{client_secret}".encode()).decode()
-        form = {"grant_type": JWT_GRANT, "assertion": jwt}
-        what = "the RingCentral login"
-        path = "/restapi/oauth/token"
-        fields = {"Authorization": f"Basic {basic}"}
-        try:
-            answer = self._post(self._ringcentral, path, what, form, WireOAuth, fields)
-        except (AuthError, ServiceRefused) as error:
-            if isinstance(error, ServiceRefused) and error.status != HTTPStatus.BAD_REQUEST:
-                raise
-        else:
-            return answer.access_token
-        raise AuthError(
-            f"{what} was not accepted: check CDR_RC_CLIENT_ID, CDR_RC_CLIENT_SECRET, CDR_RC_JWT "
-            "and --rc-server-url"
+        call = self._call(
+            self._ringcentral.base_url + "/restapi/oauth/token",
+            "the RingCentral login",
+            {"grant_type": JWT_GRANT, "assertion": jwt},
+            "check CDR_RC_CLIENT_ID, CDR_RC_CLIENT_SECRET, CDR_RC_JWT and --rc-server-url",
+            {"Authorization": f"Basic {basic}"},
+            (basic,),
         )
+        return self._post(self._ringcentral, call, WireOAuth).access_token
 
     def exchange(self, token: str) -> Pair:
         """Exchange a RingCentral token for an Engage token; for errors see `ringcentral_token`."""
-        what = "the exchange for an Engage token"
-        form = {"rcAccessToken": token, "rcTokenType": "Bearer"}
-        path = "/api/auth/login/rc/accesstoken?includeRefresh=true"
-        try:
-            return pair(self._post(self._service, path, what, form, WirePair))
-        except AuthError:
-            pass
-        raise AuthError(f"{what} was not accepted: has the JWT's user access to Engage Voice?")
+        call = self._call(
+            self._service.origin + "/api/auth/login/rc/accesstoken?includeRefresh=true",
+            "the exchange for an Engage token",
+            {"rcAccessToken": token, "rcTokenType": "Bearer"},
+            "has the JWT's user access to Engage Voice?",
+        )
+        return pair(self._post(self._service, call, WirePair))
+
+    def direct(self, user_name: str, password: str, platform_id: str) -> Pair:
+        """
+        Log in to Engage Voice without RingCentral; for errors see `ringcentral_token`.
+
+        Vendor's page "Authentication with Engage": for accounts that are no RingCentral accounts.
+        """
+        form = {"username": user_name, "password": password, "platformId": platform_id}
+        call = self._call(
+            self._service.origin + "/api/auth/login/admin",
+            "the Engage login",
+            {name: value for name, value in form.items() if value},
+            "check CDR_ENGAGE_USER, CDR_ENGAGE_PASSWORD and CDR_ENGAGE_PLATFORM_ID",
+        )
+        return pair(self._post(self._service, call, WirePair))
 
     def refresh(self, token: str) -> Pair:
         """Spend a refresh token on a new pair; for errors see `ringcentral_token`."""
-        form = {"refresh_token": token, "rcTokenType": "Bearer"}
-        path = "/api/auth/token/refresh"
-        return pair(self._post(self._service, path, "the refresh of a token", form, WirePair))
+        call = self._call(
+            self._service.origin + "/api/auth/token/refresh",
+            "the refresh of a token",
+            {"refresh_token": token, "rcTokenType": "Bearer"},
+            "log in again",
+        )
+        return pair(self._post(self._service, call, WirePair))
 
-    def _post(
+    def _call(
         self,
-        address: Address,
-        path: str,
+        url: str,
         what: str,
         form: dict[str, str],
-        shape: type[T],
+        advice: str,
         fields: dict[str, str] | None = None,
-    ) -> T:
-        parts = urlsplit(address.base_url)
+        secrets: tuple[str, ...] = (),
+    ) -> Call:
         headers = {
             "Content-Type": "application/x-www-form-urlencoded",
             "Accept": "application/json",
-            **(fields or {}),
         }
-        url = f"{parts.scheme}://{parts.netloc}{path}"
-        call = Call("POST", url, what, headers, content=urlencode(form).encode())
-        exchange = Exchange(
-            NoToken(),
-            address.peer,
-            self._timeouts,
-            ca_bundle=self._ca_bundle,
-            trust_environment=self._trust_environment,
-            secrets=(*self._secrets, *form.values(), *(fields or {}).values()),
+        return Call(
+            "POST",
+            url,
+            what,
+            headers | (fields or {}),
+            content=urlencode(form).encode(),
+            secrets=(*self._secrets, *secrets, *form.values()),
+            advice=advice,
         )
+
+    def _post(self, address: Address, call: Call, shape: type[T]) -> T:
         try:
-            _, body = exchange.read(call, MAX_ANSWER_BYTES)
-        finally:
-            exchange.close()
+            _, body = self._exchanges[address.peer].read(call, MAX_ANSWER_BYTES)
+        except ServiceRefused as error:
+            # OAuth says invalid_grant, an unknown or expired JWT, with 400 (RFC 6749 section 5.2)
+            if error.status != HTTPStatus.BAD_REQUEST:
+                raise
+        else:
+            return self._decoded(body, call.what, shape)
+        raise AuthError(f"{call.what}: not accepted: {call.advice}")
+
+    def _decoded(self, body: bytes, what: str, shape: type[T]) -> T:
         try:
             return decode(body, shape)
         except ValueError as error:

@@ -70,7 +70,7 @@ class ReportService:
     Raises
     ------
     ConfigError
-        If `base_url` breaks a rule, or `ca_bundle` cannot be read.
+        If `base_url` breaks a rule, or root certificates or proxies cannot be used.
     """
 
     def __init__(
@@ -88,18 +88,12 @@ class ReportService:
         ca_bundle: str | None = None,
         trust_environment: bool = False,
     ) -> None:
-        answer_s = min(answer_timeout_s, deadline_s or answer_timeout_s)
         self._address = Address.parse(base_url)
         self._token = token
         self._rules = BodyRules(deadline_s, min_bytes_per_s, rate_window_s, accept_unproven_end)
-        timeouts = Timeouts(connect_timeout_s, answer_s, read_timeout_s)
-        self._exchange = Exchange(
-            token,
-            self._address.peer,
-            timeouts,
-            ca_bundle=ca_bundle,
-            trust_environment=trust_environment,
-        )
+        timeouts = Timeouts(connect_timeout_s, answer_timeout_s, read_timeout_s)
+        route = Route(ca_bundle, trust_environment)
+        self._exchange = Exchange(token, self._address.peer, timeouts, route)
 
     def __enter__(self) -> Self:
         return self

@@ -25,15 +25,15 @@ class TokenSource(Protocol):
         """Give the header fields of the token that is valid now."""
         ...
 
-    def renew(self, refused: dict[str, str] | None = None) -> bool:
+    def renew(self, refused: dict[str, str]) -> bool:
         """
         Replace a token the service has refused.
 
         Parameters
         ----------
-        refused : dict, optional
+        refused : dict
             The header fields that were refused: where another thread has replaced that token
-            already, the newer one stays. Without them the token of now is meant.
+            already, the newer one stays.
 
         Returns
         -------
@@ -69,9 +69,12 @@ class StaticToken:
         """Give `Authorization: Bearer`."""
         return {"Authorization": f"Bearer {self._value}"}
 
-    def renew(self, refused: dict[str, str] | None = None) -> bool:  # noqa: ARG002
+    def renew(self, refused: dict[str, str]) -> bool:  # noqa: ARG002
         """Return False: nothing can replace a ready token."""
         return False
+
+    def abort(self) -> None:
+        """Nothing: a ready token is not waited for."""
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}(***)"
