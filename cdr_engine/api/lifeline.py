@@ -9,6 +9,7 @@ is a second descriptor of the same socket, taken when it connects: TLS detaches 
 from __future__ import annotations
 
 import socket
+import struct
 import threading
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
@@ -22,6 +23,9 @@ __all__ = ["Lifeline", "Lifelines", "too_late"]
 
 CONNECTED = "connection.connect_tcp.complete"
 """Event of httpcore's `trace` extension whose return value is the network stream."""
+
+AT_ONCE = struct.pack("ii", 1, 0)
+"""A `struct linger`: on, for no time."""
 
 
 def too_late(deadline_s: float) -> str:
@@ -111,6 +115,11 @@ class Lifelines:
 
 
 def shut_down(held: socket.socket) -> None:
-    """End both directions; a connection that the other side ended already is no error."""
+    """
+    End both directions, and let closing reset the connection, so that the service stops sending.
+
+    A connection that the other side ended already is no error.
+    """
     with suppress(OSError):
+        held.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, AT_ONCE)
         held.shutdown(socket.SHUT_RDWR)
