@@ -102,7 +102,7 @@ class BoughtToken:
         self._aborted = threading.Event()
         self._lock = threading.Lock()
         self._held: Held | None = None
-        self._tries = 0
+        self._n_tried = 0
         self._failure: Exception | None = None
 
     def __repr__(self) -> str:
@@ -143,11 +143,11 @@ class BoughtToken:
 
     def _replace(self, old: Held | None) -> Held:
         """Replace a token of no more use; of many threads at once one does it for all."""
-        tries = self._tries
+        n_tried = self._n_tried
         with self._lock:
             if self._held is not None and not is_same(self._held, old):
                 return self._held
-            if self._tries != tries and self._failure is not None:
+            if self._n_tried != n_tried and self._failure is not None:
                 raise self._failure
             return self._bought(old, self._budget_s)
 
@@ -163,13 +163,14 @@ class BoughtToken:
     def _bought(self, old: Held | None, budget_s: float) -> Held:
         """Refresh the token, or where that fails buy one anew; the lock is held."""
         asked = monotonic()
-        self._tries += 1
         self._failure = None
         try:
             pair = self._refreshed(old) or self._patiently(budget_s)
         except CdrError as error:
             self._failure = error
             raise
+        finally:
+            self._n_tried += 1
         life_s = LIFETIME_S if pair.lifetime_s is None else pair.lifetime_s
         renew_at = asked + life_s * (1 - MARGIN)
         headers = {"Authorization": f"Bearer {pair.access}"}
