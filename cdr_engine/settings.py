@@ -1,25 +1,29 @@
 """
 Settings: flag over environment over `./cdr.toml` over the user's `cdr.toml` over default.
 
-Secrets come from the environment only, never from a flag or a file that may be shared, and never
-appear in a repr.
+Secrets come from the environment, or from a file of their own that the environment names, never
+from a flag or `cdr.toml`, and never appear in a repr. As the secrets of containers are mounted for
+a group, such a file may be readable by its group, but not by everybody.
 """
 
 from __future__ import annotations
 
 import os
 import re
+import stat
 import tomllib
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 from zoneinfo import ZoneInfo
 
 import msgspec
 
-from cdr_engine.errors import ConfigError
+from cdr_engine.errors import ConfigError, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from cdr_engine.errors import CdrError
 
 __all__ = ["RateLimit", "Secrets", "Settings", "duration_s", "load_settings", "rate_limits"]
 
@@ -28,7 +32,10 @@ POLITE = "3/60s,9/15min"
 """Report calls the vendor allows on sister endpoints, per sub-account."""
 
 RATE = re.compile(r"([1-9][0-9]{0,5})/([1-9][0-9]{0,4})?(s|min|h)")
-DURATION = re.compile(r"([1-9][0-9]{0,4})\s*(s|min|h)")
+DURATION = re.compile(r"([1-9][0-9]{0,6})(s|min|h)")
+WINDOW = re.compile(r"auto|[1-9][0-9]{0,4}\s*[hdw]", re.IGNORECASE)
+MAX_SECRET_BYTES = 1 << 16
+LEAST_ONE = ("jobs", "max_attempts")
 UNITS = {"s": 1, "min": 60, "h": 3600}
 
 
@@ -45,27 +52,32 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     """Of reports: UTC where nothing is said; of archived files it has to be known."""
     window: str = "auto"
     rate_limit: str = POLITE
-    jobs: Annotated[int, msgspec.Meta(ge=1, le=64)] = 4
-    """Windows fetched side by side."""
-    max_attempts: Annotated[int, msgspec.Meta(ge=1, le=1000)] = 6
-    """Requests for one window before it counts as failed."""
+    jobs: int = 4
+    """Windows under way at once."""
+    max_attempts: int = 6
+    """Per window."""
     deadline: str = "2h"
-    """Of one window, all attempts together; see `duration_s`."""
+    """Of one window, all attempts together, such as 90s, 30min or 2h."""
     rc_server_url: str = "https://platform.ringcentral.com"
-    """RingCentral's OAuth server."""
+    """RingCentral's OAuth server, which takes the JWT."""
     ca_bundle: str | None = None
-    """A PEM file of root certificates, in place of those that come with the engine."""
+    """Certificates (PEM) to trust instead of the public ones: those of a company's proxy."""
     trust_environment: bool = False
-    """Whether HTTPS_PROXY, NO_PROXY, SSL_CERT_FILE and the like of the environment count."""
+    """Whether HTTPS_PROXY, NO_PROXY, SSL_CERT_FILE and the like are heeded."""
 
     @property
     def dataset_path(self) -> Path:
         """The dataset folder, with ~ resolved."""
         return Path(self.dataset).expanduser()
 
+    @property
+    def deadline_s(self) -> float:
+        """The deadline in seconds."""
+        return duration_s(self.deadline)
+
 
 class Secrets(msgspec.Struct, frozen=True, kw_only=True):
-    """Tokens, and what a token is had for, from the environment."""
+    """Tokens and credentials, each from a variable or from a file that a variable names."""
 
     engage_token: str | None = None
     api_token: str | None = None
@@ -79,9 +91,15 @@ class Secrets(msgspec.Struct, frozen=True, kw_only=True):
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> Secrets:
-        """Read CDR_ENGAGE_TOKEN, CDR_API_TOKEN, CDR_RC_CLIENT_ID, _SECRET and CDR_RC_JWT."""
-        names = cls.__struct_fields__
-        return cls(**{name: environment.get(f"CDR_{name.upper()}") or None for name in names})
+        """
+        Read CDR_ENGAGE_TOKEN and the like, or the file that CDR_ENGAGE_TOKEN_FILE names.
+
+        Raises
+        ------
+        ConfigError
+            If a file cannot be read or can be read by everybody, or a secret is given twice.
+        """
+        return cls(**{name: _secret(name, environment) for name in cls.__struct_fields__})
 
 
 class RateLimit(NamedTuple):
@@ -113,7 +131,7 @@ def rate_limits(text: str) -> tuple[RateLimit, ...]:
 
 def duration_s(text: str) -> float:
     """
-    Read a duration such as `30s`, `10min` or `2h`, in seconds.
+    Read a duration such as `90s`, `30min` or `2h` as seconds.
 
     Raises
     ------
@@ -122,8 +140,8 @@ def duration_s(text: str) -> float:
     """
     found = DURATION.fullmatch(text.strip())
     if found is None:
-        raise ConfigError(f"duration {text!r}: write 30s, 10min or 2h")
-    return float(found[1]) * UNITS[found[2]]
+        raise ConfigError(f"duration {text!r}: write 90s, 30min or 2h")
+    return float(int(found[1]) * UNITS[found[2]])
 
 
 def load_settings(
@@ -139,16 +157,44 @@ def load_settings(
     ------
     ConfigError
         If a file is not TOML, or a value does not fit; the message names where it stands.
+    UsageError
+        If the value of a flag does not fit.
     """
     environment = os.environ if environment is None else environment
     values: dict[str, Any] = {}
     for path in (_user_file(environment), (folder or Path()) / FILE_NAME):
         if path.is_file():
             values |= _checked(_read(path), str(path))
-    values |= _checked(_from_environment(environment), "the environment")
+    for name, value in _from_environment(environment).items():
+        values |= _checked({name: value}, f"the environment, CDR_{name.upper()}")
     given = {name: value for name, value in flags.items() if value is not None}
-    values |= _checked(given, "the command line")
+    values |= _checked(given, "the command line", UsageError)
     return msgspec.convert(values, Settings, strict=False)
+
+
+def _secret(name: str, environment: Mapping[str, str]) -> str | None:
+    variable = f"CDR_{name.upper()}"
+    value, file = environment.get(variable), environment.get(f"{variable}_FILE")
+    if value and file:
+        raise ConfigError(f"{variable} and {variable}_FILE are both set: keep one")
+    return _secret_file(Path(file).expanduser(), f"{variable}_FILE") if file else value or None
+
+
+def _secret_file(path: Path, variable: str) -> str:
+    """Read a secret; as ssh does, refuse a file that others may read."""
+    try:
+        with path.open("rb") as stream:
+            mode = os.fstat(stream.fileno()).st_mode
+            content = stream.read(MAX_SECRET_BYTES)
+        text = content.decode().strip()
+    except (OSError, UnicodeDecodeError) as error:
+        reason = (error.strerror if isinstance(error, OSError) else None) or "it is not text"
+        raise ConfigError(f"{variable}: {path} cannot be read: {reason}") from None
+    if mode & stat.S_IROTH:
+        raise ConfigError(f"{variable}: {path} can be read by everybody: chmod 600 it")
+    if not text:
+        raise ConfigError(f"{variable}: {path} is empty")
+    return text
 
 
 def _user_file(environment: Mapping[str, str]) -> Path:
@@ -172,20 +218,36 @@ def _from_environment(environment: Mapping[str, str]) -> dict[str, Any]:
     return values
 
 
-def _checked(values: dict[str, Any], source: str) -> dict[str, Any]:
+def _checked(
+    values: dict[str, Any], source: str, error_type: type[CdrError] = ConfigError
+) -> dict[str, Any]:
+    """Return the values of one source; raise `error_type`, naming the source, if one is bad."""
     try:
-        settings = msgspec.convert(values, Settings, strict=False)
-        rate_limits(settings.rate_limit)
-        duration_s(settings.deadline)
+        found = msgspec.convert(values, Settings, strict=False)
+        _check(found)
     except (msgspec.ValidationError, ConfigError) as error:
-        raise ConfigError(f"settings from {source}: {error}") from error
-    zone = values.get("time_zone")
+        raise error_type(f"settings from {source}: {error}") from error
+    return values
+
+
+def _check(settings: Settings) -> None:
+    """Raise ConfigError, naming the setting, where a value of the right type makes no sense."""
+    rate_limits(settings.rate_limit)
+    if not WINDOW.fullmatch(settings.window.strip()):
+        raise ConfigError(f"window {settings.window!r}: write auto, or a size such as 12h or 1d")
+    if settings.deadline is not None:
+        try:
+            duration_s(settings.deadline)
+        except ConfigError as error:
+            raise ConfigError(f"deadline: {error}") from error
+    for name in LEAST_ONE:
+        if getattr(settings, name) < 1:
+            raise ConfigError(f"{name} is less than 1")
+    zone = settings.time_zone
     if zone is not None:
         try:
             ZoneInfo(zone)
         except (KeyError, ValueError, OSError) as error:
             raise ConfigError(
-                f"settings from {source}: time_zone {zone!r} is no name of the TZ database; "
-                "write one like US/Arizona"
+                f"time_zone {zone!r} is no name of the TZ database; write one like US/Arizona"
             ) from error
-    return values

@@ -7,6 +7,7 @@ The only place that imports httpx; none of its exceptions or types leaves this f
 from __future__ import annotations
 
 from cdr_engine.api.body import ReportBody
+from cdr_engine.api.credentials import EngageLogin, RingCentralApp, token_source
 from cdr_engine.api.framing import Proof
 from cdr_engine.api.request import Delimiter, GroupBy, ReportRequest
 from cdr_engine.api.service import ReportService
@@ -17,6 +18,7 @@ __all__ = [
     "Account",
     "ApiToken",
     "Delimiter",
+    "EngageLogin",
     "Group",
     "GroupBy",
     "GroupMember",
@@ -24,7 +26,9 @@ __all__ = [
     "ReportBody",
     "ReportRequest",
     "ReportService",
+    "RingCentralApp",
     "StaticToken",
     "TokenSource",
     "User",
+    "token_source",
 ]

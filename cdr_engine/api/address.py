@@ -1,4 +1,4 @@
-"""Where the service is: the rules of `--base-url`."""
+"""Where the service and RingCentral's OAuth server are: the rules of their addresses."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ __all__ = ["Address"]
 
 
 class Address(NamedTuple):
-    """BASE_URL of the vendor's page, taken apart."""
+    """BASE_URL of the vendor's page, or that of the OAuth server, taken apart."""
 
     base_url: str
     """Without a trailing `/` or `/api`; accounts are at `{base_url}/api/v1/admin/accounts`."""
@@ -20,7 +20,7 @@ class Address(NamedTuple):
     """`host:port`, for messages."""
 
     @classmethod
-    def parse(cls, base_url: str) -> Address:
+    def parse(cls, base_url: str, name: str = "base_url") -> Address:
         """
         Check and normalize a base URL.
 
@@ -28,6 +28,8 @@ class Address(NamedTuple):
         ----------
         base_url : str
             Such as `https://ringcx.ringcentral.com/voice`; a trailing `/` or `/api` is forgiven.
+        name : str
+            Of the setting, for messages.
 
         Raises
         ------
@@ -39,16 +41,22 @@ class Address(NamedTuple):
             parts = urlsplit(base_url.strip())
             host, port = parts.hostname, parts.port
         except ValueError:
-            raise ConfigError("base_url is not an address: give https://HOST/voice") from None
+            raise ConfigError(f"{name} is not an address: give https://HOST/voice") from None
         if parts.scheme not in {"http", "https"} or not host:
-            raise ConfigError("base_url is not an http(s) address: give https://HOST/voice")
+            raise ConfigError(f"{name} is not an http(s) address: give https://HOST/voice")
         if "@" in parts.netloc or parts.query or parts.fragment:
-            raise ConfigError("base_url carries a user, a query or a fragment: give the bare path")
+            raise ConfigError(f"{name} carries a user, a query or a fragment: give the bare path")
         if parts.scheme == "http" and not is_loopback(host):
-            raise ConfigError("base_url would send the token in the clear: use https")
+            raise ConfigError(f"{name} would send the token in the clear: use https")
         peer_host = f"[{host}]" if ":" in host else host
         port = port or (443 if parts.scheme == "https" else 80)
         return cls(f"{parts.scheme}://{parts.netloc}{bare_path(parts)}", f"{peer_host}:{port}")
+
+    @property
+    def origin(self) -> str:
+        """Scheme, host and port; Engage logins are below it, outside /voice."""
+        parts = urlsplit(self.base_url)
+        return f"{parts.scheme}://{parts.netloc}"
 
     def admin(self, *segments: str) -> str:
         """URL below `/api/v1/admin`, each segment percent-encoded."""

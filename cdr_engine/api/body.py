@@ -1,11 +1,12 @@
 """
 The body of one report: chunks as they arrive, with proof that none is missing.
 
-A chunk passes three hands, none of which holds more than one: httpx's raw iterator, the content
-coding if there is one, and the hash. httpx limits only the wait for the next bytes, so a deadline
-and a minimum rate are kept here, judged whenever bytes arrive. The rate counts only the time spent
-waiting for the service: a reader that takes its time does not make the service slow. The last bytes
-are kept, because an error that strikes between two rows can only show as text at the end.
+Bytes pass four hands, each of which holds a bounded part: httpx's raw iterator, the content coding
+if there is one, the joining of small pieces to chunks, and the hash. httpx limits only the wait for
+the next bytes, so a deadline and a minimum rate are kept here, judged whenever bytes arrive; a body
+that stalls is cut at the deadline by its lifeline. The rate counts only the time spent waiting for
+the service: a reader that takes its time does not make the service slow. The last bytes are kept,
+because an error that strikes between two rows can only show as text at the end.
 """
 
 from __future__ import annotations
@@ -20,13 +21,14 @@ import httpx
 
 from cdr_engine.api.faults import HTTPX_FAULTS, within_body
 from cdr_engine.api.framing import Proof, coding_of, decoded, proof_of
-from cdr_engine.errors import EmptyReport, IncompleteReport, NotAReport, UsageError
+from cdr_engine.api.lifeline import Lifeline, too_late
+from cdr_engine.errors import ApiError, EmptyReport, IncompleteReport, NotAReport, UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
     from types import TracebackType
 
-__all__ = ["BodyRules", "Pace", "ReportBody", "body_chunks", "media_type", "web_page"]
+__all__ = ["Answer", "BodyRules", "Pace", "ReportBody", "body_chunks", "media_type", "web_page"]
 
 REPORT_TYPES = frozenset(
     {
@@ -53,6 +55,26 @@ APPENDED_ERROR = re.compile(
 
 MARKS = 60
 """Parts of the rate window that the oldest measurement moves by."""
+
+
+JOINED_BYTES = 1 << 18
+"""Small pieces are joined to about this much: what follows costs by the chunk."""
+HELD_S = 1.0
+"""Pieces that came so long ago are handed on with the next one, however few."""
+
+
+class Answer(NamedTuple):
+    """An open answer and the connection it comes by."""
+
+    response: httpx.Response
+    lifeline: Lifeline
+
+    def close(self) -> None:
+        """Close the connection."""
+        try:
+            self.response.close()
+        finally:
+            self.lifeline.close()
 
 
 class BodyRules(NamedTuple):
@@ -83,10 +105,8 @@ class Pace:
         self._bytes += byte_count
         self._waited_s += arrived - asked
         if self._ends is not None and arrived > self._ends:
-            raise IncompleteReport(
-                f"{self._what} was cut off after {self._bytes} bytes: it took longer than the "
-                f"deadline of {self._rules.deadline_s:g} s: raise --deadline or ask for less"
-            )
+            assert self._rules.deadline_s is not None
+            raise cut_off(self._what, self._bytes, too_late(self._rules.deadline_s))
         window_s = self._rules.rate_window_s
         if self._waited_s - self._marks[-1][0] >= window_s / MARKS:
             self._marks.append((self._waited_s, self._bytes))
@@ -99,10 +119,13 @@ class Pace:
         elapsed_s = self._waited_s - mark_s
         least = self._rules.min_bytes_per_s
         if elapsed_s >= window_s and self._bytes - mark_bytes < least * elapsed_s:
-            raise IncompleteReport(
-                f"{self._what} was cut off after {self._bytes} bytes: less than {least:g} bytes "
-                f"a second came for {elapsed_s:.0f} s: ask for it again"
-            )
+            why = f"less than {least:g} bytes a second came for {elapsed_s:.0f} s: ask for it again"
+            raise cut_off(self._what, self._bytes, why)
+
+
+def cut_off(what: str, byte_count: int, why: str) -> IncompleteReport:
+    """Build the error for a body that was given up after so many bytes as they were sent."""
+    return IncompleteReport(f"{what} was cut off after {byte_count} bytes: {why}")
 
 
 class ReportBody:
@@ -117,11 +140,11 @@ class ReportBody:
         On entering or while iterating; see `ReportService.report`.
     """
 
-    def __init__(self, send: Callable[[], httpx.Response], rules: BodyRules, what: str) -> None:
+    def __init__(self, send: Callable[[], Answer], rules: BodyRules, what: str) -> None:
         self._send = send
         self._rules = rules
         self._what = what
-        self._response: httpx.Response | None = None
+        self._answer: Answer | None = None
         self._sha256 = hashlib.sha256()
         self._is_started = self._is_complete = False
         self._begun = 0.0
@@ -148,13 +171,13 @@ class ReportBody:
         if self._begun:
             raise UsageError("a report body is entered once: make the request again")
         self._begun = monotonic()
-        response = self._send()
+        answer = self._send()
         try:
-            self._check(response)
+            self._check(answer.response)
         except BaseException:
-            response.close()
+            answer.close()
             raise
-        self._response = response
+        self._answer = answer
         return self
 
     def __exit__(
@@ -163,17 +186,17 @@ class ReportBody:
         exc: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        if self._response is not None:
-            self._response.close()
+        if self._answer is not None:
+            self._answer.close()
 
     def __iter__(self) -> Iterator[bytes]:
-        if self._response is None or self._is_started:
+        if self._answer is None or self._is_started:
             raise UsageError("a report body is iterated once, inside its `with`")
         self._is_started = True
         is_leading = True
         tail = b""
         pace = Pace(self._rules, self._what, self._begun)
-        for chunk in body_chunks(self._response, self._what, pace):
+        for chunk in body_chunks(self._answer, self._what, pace):
             if is_leading and (text := chunk.lstrip(BLANKS)):
                 check_lead(text, self._what)
                 is_leading = False
@@ -198,9 +221,9 @@ class ReportBody:
             )
 
 
-def body_chunks(response: httpx.Response, what: str, pace: Pace | None = None) -> Iterator[bytes]:
+def body_chunks(answer: Answer, what: str, pace: Pace) -> Iterator[bytes]:
     """
-    Yield the decoded body of an open answer, as it arrives.
+    Yield the decoded body of an open answer, in chunks of about `JOINED_BYTES`.
 
     Raises
     ------
@@ -209,30 +232,59 @@ def body_chunks(response: httpx.Response, what: str, pace: Pace | None = None) -
     NotAReport
         If its content coding cannot be undone.
     """
-    coding = coding_of(response.headers, what)
-    chunks = wire_chunks(response, what, pace)
-    return chunks if coding is None else decoded(chunks, coding, what)
+    coding = coding_of(answer.response.headers, what)
+    pieces = wire_pieces(answer, what, pace)
+    return joined(pieces if coding is None else decoded(pieces, coding, what))
 
 
-def wire_chunks(response: httpx.Response, what: str, pace: Pace | None) -> Iterator[bytes]:
-    """Yield the body as it was sent, without its framing."""
-    chunks = response.iter_raw()
+def wire_pieces(answer: Answer, what: str, pace: Pace) -> Iterator[bytes]:
+    """Yield the body as it was sent and as it arrives, without its framing."""
+    pieces = answer.response.iter_raw()
     received = 0
     while True:
         asked = monotonic()
+        fault = None
+        piece: bytes | None = None
         try:
-            chunk = next(chunks, None)
+            piece = next(pieces, None)
         except HTTPX_FAULTS as error:
             fault = within_body(error, what, received)
-        else:
-            if chunk is None:
-                return
-            received += len(chunk)
-            if pace is not None:
-                pace.count(len(chunk), asked, monotonic())
-            yield chunk
-            continue
-        raise fault
+        # A connection that is cut ends as if the service had ended it, and may still hold bytes.
+        if answer.lifeline.cut_for:
+            fault = cut_off(what, received, answer.lifeline.cut_for)
+        if fault is not None:
+            raise fault
+        if piece is None:
+            return
+        received += len(piece)
+        pace.count(len(piece), asked, monotonic())
+        yield piece
+
+
+def joined(pieces: Iterable[bytes]) -> Iterator[bytes]:
+    """
+    Join small pieces to chunks of `JOINED_BYTES` or a little more, none held for long.
+
+    What came before an error is handed on before the error is raised.
+    """
+    held: list[bytes] = []
+    size, since = 0, 0.0
+    try:
+        for piece in pieces:
+            if not held:
+                since = monotonic()
+            held.append(piece)
+            size += len(piece)
+            if size >= JOINED_BYTES or monotonic() - since >= HELD_S:
+                yield b"".join(held)
+                held.clear()
+                size = 0
+    except ApiError:
+        if held:
+            yield b"".join(held)
+        raise
+    if held:
+        yield b"".join(held)
 
 
 def media_type(response: httpx.Response) -> str:

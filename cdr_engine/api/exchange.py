@@ -7,30 +7,33 @@ everything else is an error of the engine by then.
 
 from __future__ import annotations
 
-import logging
-from functools import cache
 from time import monotonic
 from typing import TYPE_CHECKING, NamedTuple
 
-import httpx
-
-from cdr_engine.api.body import BodyRules, Pace, body_chunks
+from cdr_engine.api.body import Answer, BodyRules, Pace, body_chunks
+from cdr_engine.api.connections import open_client
 from cdr_engine.api.faults import HTTPX_FAULTS, refusal, unreachable
-from cdr_engine.errors import ApiError, AuthError
+from cdr_engine.api.lifeline import Lifelines, too_late
+from cdr_engine.errors import ApiError, AuthError, ServiceUnreachable
 
 if TYPE_CHECKING:
-    import ssl
     from collections.abc import Iterator
 
+    from cdr_engine.api.connections import Route, Timeouts
+    from cdr_engine.api.lifeline import Lifeline
     from cdr_engine.api.tokens import TokenSource
 
-__all__ = ["Call", "Exchange", "Timeouts"]
+__all__ = ["Call", "Exchange"]
 
 MAX_ERROR_BYTES = 1 << 16
 """Read of a refusing answer: enough for any documented error."""
 
 SUCCESS = frozenset({200, 201, 204})
 """200 and 201 are the successes the spec lists; 204 is one without a body."""
+
+GIVEN_UP = "the work was given up"
+
+TOKEN_ADVICE = "set CDR_ENGAGE_TOKEN or CDR_API_TOKEN, or CDR_RC_JWT to have tokens renewed"  # noqa: S105
 
 
 class Call(NamedTuple):
@@ -44,25 +47,15 @@ class Call(NamedTuple):
     content: bytes | None = None
     criteria: dict[str, str] | None = None
     """The query."""
-
-
-class Timeouts(NamedTuple):
-    """Seconds that one step may take."""
-
-    connect_s: float
-    """For the connection, and for each write of the request."""
-    answer_s: float
-    """From the request to the status line; also for the whole of a short answer."""
-    read_s: float
-    """Between two arrivals of bytes of a body."""
+    secrets: tuple[str, ...] = ()
+    """What the request carries that no message may repeat; its token is one anyway."""
+    advice: str = TOKEN_ADVICE
+    """What to do if it is not authorized."""
 
 
 class Exchange:
     """
-    An HTTP client with one token and one peer.
-
-    Connections are not reused: report calls are few and long, and a kept connection is one more
-    thing that can have died meanwhile. Neither redirects nor the environment's proxies are used.
+    An HTTP client with one token and one peer, for any number of threads.
 
     Parameters
     ----------
@@ -72,71 +65,94 @@ class Exchange:
         `host:port`, for messages.
     timeouts : Timeouts
         Of every request.
+    route : Route
+        Root certificates and proxies.
+
+    Raises
+    ------
+    ConfigError
+        If root certificates or proxies cannot be used.
     """
 
-    def __init__(self, token: TokenSource, peer: str, timeouts: Timeouts) -> None:
-        silence_loggers()
+    def __init__(self, token: TokenSource, peer: str, timeouts: Timeouts, route: Route) -> None:
         self._token = token
         self._peer = peer
         self._timeouts = timeouts
-        self._client = httpx.Client(
-            headers={"Accept-Encoding": "identity", "User-Agent": "cdr-engine"},
-            timeout=httpx.Timeout(timeouts.connect_s, read=timeouts.answer_s),
-            limits=httpx.Limits(max_keepalive_connections=0),
-            verify=trusted_roots(),
-            follow_redirects=False,
-            trust_env=False,
-        )
+        self._client = open_client(timeouts, route)
+        self._lifelines = Lifelines()
 
     def close(self) -> None:
         """Close every connection."""
         self._client.close()
 
-    def open(self, call: Call) -> httpx.Response:
+    def abort(self) -> None:
+        """Make every request and body under way fail, and every later request."""
+        self._lifelines.cut(GIVEN_UP)
+        self._token.abort()
+
+    def open(self, call: Call, deadline_s: float | None = None) -> Answer:
         """
         Send a request, once more with a renewed token if the first was refused.
 
+        Parameters
+        ----------
+        call : Call
+            The request.
+        deadline_s : float or None
+            Until the last byte of its answer, which is cut off then.
+
         Returns
         -------
-        httpx.Response
+        Answer
             Open, of status 200, 201 or 204; the caller closes it.
 
         Raises
         ------
         ServiceUnreachable, ServiceRefused, AuthError, ConfigError
         """
-        try:
-            return self._attempt(call)
-        except AuthError:
-            if not self._token.renew():
-                raise
-        return self._attempt(call)
-
-    def read(self, call: Call, limit: int) -> tuple[httpx.Response, bytes]:
-        """Send a request and read the first `limit` bytes of its body; for errors see `open`."""
-        response = self.open(call)
-        try:
-            return response, b"".join(self._first_chunks(response, call.what, limit))
-        finally:
-            response.close()
-
-    def _attempt(self, call: Call) -> httpx.Response:
+        begun = monotonic()
         token = self._token.headers()
-        response = self._send(call, token)
+        try:
+            return self._attempt(call, token, begun, deadline_s)
+        except AuthError:
+            if not self._token.renew(token):
+                raise
+        return self._attempt(call, self._token.headers(), begun, deadline_s)
+
+    def read(self, call: Call, limit: int) -> tuple[Answer, bytes]:
+        """Send a request and read the first `limit` bytes of its body; for errors see `open`."""
+        answer = self.open(call)
+        try:
+            return answer, b"".join(self._first_chunks(answer, call.what, limit))
+        finally:
+            answer.close()
+
+    def _attempt(
+        self, call: Call, token: dict[str, str], begun: float, deadline_s: float | None
+    ) -> Answer:
+        lifeline = self._lifelines.open()
+        try:
+            if deadline_s is not None:
+                lifeline.cut_after(begun + deadline_s - monotonic(), too_late(deadline_s))
+            answer = self._send(call, token, lifeline)
+        except BaseException:
+            lifeline.close()
+            raise
+        response = answer.response
         if response.status_code in SUCCESS:
-            return response
+            return answer
         body = b""
         try:
-            for chunk in self._first_chunks(response, call.what, MAX_ERROR_BYTES):
+            for chunk in self._first_chunks(answer, call.what, MAX_ERROR_BYTES):
                 body += chunk
         except ApiError:
             pass  # the status says enough; the message is an extra
         finally:
-            response.close()
-        secrets = tuple(value.split()[-1] for value in token.values())
-        raise refusal(response.status_code, response.headers, body, call.what, secrets)
+            answer.close()
+        secrets = (*call.secrets, *(value.split()[-1] for value in token.values()))
+        raise refusal(response.status_code, response.headers, body, call.what, secrets, call.advice)
 
-    def _send(self, call: Call, token: dict[str, str]) -> httpx.Response:
+    def _send(self, call: Call, token: dict[str, str], lifeline: Lifeline) -> Answer:
         try:
             request = self._client.build_request(
                 call.method,
@@ -144,6 +160,7 @@ class Exchange:
                 params=call.criteria,
                 content=call.content,
                 headers=call.headers | token,
+                extensions={"trace": lifeline.trace},
             )
             response = self._client.send(request, stream=True)
         except HTTPX_FAULTS as error:
@@ -151,10 +168,14 @@ class Exchange:
         else:
             # httpcore looks the limit up again when it starts on the body
             request.extensions["timeout"]["read"] = self._timeouts.read_s
-            return response
+            return Answer(response, lifeline)
+        if lifeline.cut_for:
+            fault = ServiceUnreachable(
+                f"{self._peer}: {call.what} was cut off before an answer came: {lifeline.cut_for}"
+            )
         raise fault
 
-    def _first_chunks(self, response: httpx.Response, what: str, limit: int) -> Iterator[bytes]:
+    def _first_chunks(self, answer: Answer, what: str, limit: int) -> Iterator[bytes]:
         longest_s = self._timeouts.answer_s
         rules = BodyRules(
             deadline_s=longest_s,
@@ -162,20 +183,8 @@ class Exchange:
             rate_window_s=longest_s,
             accept_unproven_end=True,
         )
-        for chunk in body_chunks(response, what, Pace(rules, what, monotonic())):
+        for chunk in body_chunks(answer, what, Pace(rules, what, monotonic())):
             yield chunk[:limit]
             limit -= len(chunk)
             if limit <= 0:
                 return
-
-
-@cache
-def trusted_roots() -> ssl.SSLContext:
-    """TLS settings of every client; reading the root certificates is worth doing once."""
-    return httpx.create_ssl_context(trust_env=False)
-
-
-def silence_loggers() -> None:
-    """Keep httpx and httpcore from logging URLs (at INFO) and header fields (at DEBUG)."""
-    for name in ("httpx", "httpcore"):
-        logging.getLogger(name).setLevel(logging.WARNING)

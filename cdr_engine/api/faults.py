@@ -91,7 +91,12 @@ def reason(error: BaseException) -> str:
 
 
 def refusal(
-    status: int, headers: Mapping[str, str], body: bytes, what: str, secrets: tuple[str, ...]
+    status: int,
+    headers: Mapping[str, str],
+    body: bytes,
+    what: str,
+    secrets: tuple[str, ...],
+    advice: str,
 ) -> CdrError:
     """
     Build the error for a status that is not success.
@@ -108,11 +113,11 @@ def refusal(
         What was asked for, as the message names it.
     secrets : tuple of str
         Values that must not appear in the message even if the service echoes them.
+    advice : str
+        What to do if the request is not authorized.
     """
     if status == HTTPStatus.UNAUTHORIZED or (status in {400, 403} and EXPIRED.search(body)):
-        return AuthError(
-            f"{what}: token expired or not accepted: set CDR_ENGAGE_TOKEN or CDR_API_TOKEN"
-        )
+        return AuthError(f"{what}: token expired or not accepted: {advice}")
     words = [f"{what}: the service answered {status}"]
     if status // 100 == 3:
         words.append("a redirect, which is not followed: set --base-url to the address it leads to")

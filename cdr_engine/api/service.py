@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Self, TypeVar
 
 from cdr_engine.api.address import Address
 from cdr_engine.api.body import BodyRules, ReportBody, media_type, web_page
-from cdr_engine.api.exchange import Call, Exchange, Timeouts
+from cdr_engine.api.connections import Route, Timeouts
+from cdr_engine.api.exchange import Call, Exchange
 from cdr_engine.api.request import ReportRequest, check_accounts
 from cdr_engine.api.wire import (
     Account,
@@ -37,7 +38,7 @@ class ReportService:
     """
     The service at one address, with one token; a context manager.
 
-    One thread or several may use it at a time.
+    Any number of threads may use it at a time; each report has a connection of its own.
 
     Parameters
     ----------
@@ -53,19 +54,23 @@ class ReportService:
         From the request to the status line. The vendor's warehouse stops queries
         after 300 s (its page on direct access to Redshift).
     deadline_s : float or None
-        From the request to the last byte of a report, judged as bytes arrive: a body that stalls
-        ends at most `read_timeout_s` after it. None for no limit.
+        From the request to the last byte of a report, in time of the wall: then it is cut off,
+        whether bytes arrive or not. None for no limit.
     min_bytes_per_s : float
         Least rate of a report body over `rate_window_s` of waiting; 0 for none.
     rate_window_s : float
         Length of the sliding window of that rate.
     accept_unproven_end : bool
         Take a report body that has neither a length nor chunks; its `proof` is then `unproven`.
+    ca_bundle : str or None
+        File of certificates (PEM) to trust instead of the public ones.
+    trust_environment : bool
+        Whether the environment's proxies and certificates are used.
 
     Raises
     ------
     ConfigError
-        If `base_url` breaks a rule.
+        If `base_url` breaks a rule, or root certificates or proxies cannot be used.
     """
 
     def __init__(
@@ -80,13 +85,15 @@ class ReportService:
         min_bytes_per_s: float = 100,
         rate_window_s: float = 60,
         accept_unproven_end: bool = False,
+        ca_bundle: str | None = None,
+        trust_environment: bool = False,
     ) -> None:
-        answer_s = min(answer_timeout_s, deadline_s or answer_timeout_s)
         self._address = Address.parse(base_url)
         self._token = token
         self._rules = BodyRules(deadline_s, min_bytes_per_s, rate_window_s, accept_unproven_end)
-        timeouts = Timeouts(connect_timeout_s, answer_s, read_timeout_s)
-        self._exchange = Exchange(token, self._address.peer, timeouts)
+        timeouts = Timeouts(connect_timeout_s, answer_timeout_s, read_timeout_s)
+        route = Route(ca_bundle, trust_environment)
+        self._exchange = Exchange(token, self._address.peer, timeouts, route)
 
     def __enter__(self) -> Self:
         return self
@@ -107,8 +114,13 @@ class ReportService:
         self._exchange.close()
 
     def abort(self) -> None:
-        """Have what other threads read from the service fail soon; nothing new is begun."""
-        self._exchange.close()
+        """
+        Make every request and body under way fail with an ApiError, and every later request.
+
+        For another thread than theirs. Sockets are shut down, so that nothing waits any longer; a
+        connection that is still being made fails within `connect_timeout_s`.
+        """
+        self._exchange.abort()
 
     def accounts(self) -> tuple[Account, ...]:
         """
@@ -162,9 +174,16 @@ class ReportService:
         """List the cloud destination groups of an account; for errors see `accounts`."""
         return self._groups(account_id, user_id, "CLOUD_DESTINATION")
 
-    def report(self, request: ReportRequest) -> ReportBody:
+    def report(self, request: ReportRequest, *, deadline_s: float | None = None) -> ReportBody:
         """
         Ask for a report; the request is sent when the result is entered.
+
+        Parameters
+        ----------
+        request : ReportRequest
+            What to ask for.
+        deadline_s : float or None
+            For this report, in place of the service's: what is left to a later attempt.
 
         Returns
         -------
@@ -193,7 +212,11 @@ class ReportService:
             {"Content-Type": "application/json;charset=UTF-8"},
             content=request.to_json(),
         )
-        return ReportBody(partial(self._exchange.open, call), self._rules, call.what)
+        rules = self._rules
+        if deadline_s is not None:
+            rules = rules._replace(deadline_s=deadline_s)
+        send = partial(self._exchange.open, call, rules.deadline_s)
+        return ReportBody(send, rules, call.what)
 
     def _groups(self, account_id: str, user_id: int, product: str) -> tuple[Group, ...]:
         check_accounts((account_id,))
@@ -212,10 +235,10 @@ class ReportService:
         url = self._address.admin(*path)
         accept = {"Accept": "application/json"}
         call = Call("GET", url, what, accept, criteria=criteria)
-        response, body = self._exchange.read(call, MAX_JSON_BYTES + 1)
+        answer, body = self._exchange.read(call, MAX_JSON_BYTES + 1)
         if len(body) > MAX_JSON_BYTES:
             raise NotAReport(f"{what} is longer than {MAX_JSON_BYTES} bytes: check --base-url")
-        if media_type(response) == "text/html" or body.lstrip().startswith(b"<"):
+        if media_type(answer.response) == "text/html" or body.lstrip().startswith(b"<"):
             raise NotAReport(web_page(what))
         try:
             return decoder(body)

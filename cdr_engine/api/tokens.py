@@ -25,15 +25,25 @@ class TokenSource(Protocol):
         """Give the header fields of the token that is valid now."""
         ...
 
-    def renew(self) -> bool:
+    def renew(self, refused: dict[str, str]) -> bool:
         """
         Replace a token the service has refused.
+
+        Parameters
+        ----------
+        refused : dict
+            The header fields that were refused: where another thread has replaced that token
+            already, the newer one stays.
 
         Returns
         -------
         bool
             True if there is another token now, so that the request is worth repeating.
         """
+        ...
+
+    def abort(self) -> None:
+        """Make a thread that waits for a token fail, and every later one."""
         ...
 
 
@@ -59,9 +69,12 @@ class StaticToken:
         """Give `Authorization: Bearer`."""
         return {"Authorization": f"Bearer {self._value}"}
 
-    def renew(self) -> bool:
+    def renew(self, refused: dict[str, str]) -> bool:  # noqa: ARG002
         """Return False: nothing can replace a ready token."""
         return False
+
+    def abort(self) -> None:
+        """Nothing: a ready token is not waited for."""
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}(***)"

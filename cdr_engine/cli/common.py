@@ -11,8 +11,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 import msgspec
 from cyclopts import Parameter
 
-from cdr_engine.errors import ConfigError
-
 if TYPE_CHECKING:
     from rich.console import Console
 
@@ -62,6 +60,8 @@ class Connection:
 
     base_url: str | None = None
     """BASE_URL of the service, ending in /voice; CDR_BASE_URL."""
+    rc_server_url: str | None = None
+    """RingCentral's OAuth server, for a JWT; CDR_RC_SERVER_URL."""
     account: Annotated[tuple[str, ...] | None, Parameter(negative="")] = None
     """Account id, repeatable; CDR_ACCOUNTS, default all."""
     user_id: int | None = None
@@ -69,30 +69,44 @@ class Connection:
 
     def flags(self) -> dict[str, Any]:
         """As settings name them."""
-        return {"base_url": self.base_url, "accounts": self.account, "user_id": self.user_id}
+        return {
+            "base_url": self.base_url,
+            "rc_server_url": self.rc_server_url,
+            "accounts": self.account,
+            "user_id": self.user_id,
+        }
 
 
 def open_service(settings: Settings) -> ReportService:
     """
-    Connect with the token of the environment.
+    Connect with the token or the credentials of the environment.
 
     Raises
     ------
     ConfigError
-        If there is none.
+        If there are none.
     """
-    from cdr_engine.api import ApiToken, ReportService, StaticToken, TokenSource
+    from cdr_engine.api import ReportService, RingCentralApp, token_source
     from cdr_engine.settings import Secrets
 
     secrets = Secrets.from_environment(os.environ)
-    token: TokenSource
-    if secrets.engage_token:
-        token = StaticToken(secrets.engage_token)
-    elif secrets.api_token:
-        token = ApiToken(secrets.api_token)
-    else:
-        raise ConfigError("no token: set CDR_ENGAGE_TOKEN, or CDR_API_TOKEN for a permanent one")
-    return ReportService(settings.base_url, token)
+    parts = (secrets.rc_client_id, secrets.rc_client_secret, secrets.rc_jwt)
+    token = token_source(
+        engage_token=secrets.engage_token,
+        app=RingCentralApp(*(part or "" for part in parts)) if any(parts) else None,
+        api_token=secrets.api_token,
+        base_url=settings.base_url,
+        rc_server_url=settings.rc_server_url,
+        ca_bundle=settings.ca_bundle,
+        trust_environment=settings.trust_environment,
+    )
+    return ReportService(
+        settings.base_url,
+        token,
+        deadline_s=settings.deadline_s,
+        ca_bundle=settings.ca_bundle,
+        trust_environment=settings.trust_environment,
+    )
 
 
 @cache

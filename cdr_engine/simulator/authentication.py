@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -13,7 +14,7 @@ from starlette.routing import Route
 from cdr_engine.simulator.centre import Account
 from cdr_engine.simulator.faults import Answer
 from cdr_engine.simulator.service import ADMIN_ID, as_json, as_response
-from cdr_engine.simulator.tokens import LEGACY_LIFETIME_S, RC_LIFETIME_S, TokenBook
+from cdr_engine.simulator.tokens import LEGACY_LIFETIME_S, RC_LIFETIME_S, RateLimiter, TokenBook
 
 __all__ = ["AuthService"]
 
@@ -42,9 +43,17 @@ class AuthService:
         Where tokens are kept.
     accounts
         Named in the answers to logins.
+    exchange_limits
+        Of exchanges, as pairs of calls and seconds.
     """
 
-    def __init__(self, tokens: TokenBook, accounts: tuple[Account, ...]) -> None:
+    def __init__(
+        self,
+        tokens: TokenBook,
+        accounts: tuple[Account, ...],
+        exchange_limits: tuple[tuple[int, float], ...] = (),
+    ) -> None:
+        self._exchanges = RateLimiter(exchange_limits)
         self._tokens = tokens
         self._accounts = accounts
 
@@ -89,6 +98,10 @@ class AuthService:
     async def exchange(self, request: Request) -> Response:
         """Hand out an Engage token for a RingCentral token."""
         form = await _form(request)
+        wait_s = self._exchanges.wait_s()
+        if wait_s:
+            headers = {"Retry-After": str(math.ceil(wait_s))}
+            return PlainTextResponse("Too Many Requests", 429, headers)
         if not self._tokens.is_valid("rc", form.get("rcAccessToken", "")):
             return _unauthorized()
         return self._engage_token(include_refresh=form.get("includeRefresh") == "true")

@@ -63,6 +63,8 @@ class Switches:
         Life of the tokens handed out, in seconds. The configured token never expires.
     rate_limit
         Report calls, such as "3/60s,9/15min"; None leaves the endpoint open.
+    exchange_limit
+        Exchanges of a RingCentral token, in the same form; the vendor allows 5 a minute.
     users_forbidden
         The user may not list users, as a mere reporting user may not.
     stall_s
@@ -85,6 +87,7 @@ class Switches:
     content_type: str = "text/csv;charset=UTF-8"
     token_lifetime_s: float = 300.0
     rate_limit: str | None = None
+    exchange_limit: str | None = "5/60s"
     users_forbidden: bool = False
     stall_s: float = 60.0
 
@@ -93,15 +96,24 @@ class Switches:
         if unknown:
             message = f"padded: {', '.join(unknown)} cannot be padded"
             raise ValueError(message)
-        _ = self.limits
+        _ = self.limits, self.exchange_limits
 
     @property
     def limits(self) -> tuple[tuple[int, float], ...]:
         """The rate limit as (calls, seconds) pairs; ValueError when it cannot be read."""
-        return tuple(_limit(part) for part in (self.rate_limit or "").split(",") if part.strip())
+        return _limits(self.rate_limit)
+
+    @property
+    def exchange_limits(self) -> tuple[tuple[int, float], ...]:
+        """The limit of exchanges as (calls, seconds) pairs; ValueError when it cannot be read."""
+        return _limits(self.exchange_limit)
 
 
 _UNITS = {"": 1.0, "s": 1.0, "min": 60.0, "h": 3600.0}
+
+
+def _limits(text: str | None) -> tuple[tuple[int, float], ...]:
+    return tuple(_limit(part) for part in (text or "").split(",") if part.strip())
 
 
 def _limit(text: str) -> tuple[int, float]:

@@ -186,7 +186,7 @@ def test_token_source(source: type[StaticToken]) -> None:
     token = source(" canary\n")
 
     assert "canary" not in repr(token)
-    assert token.renew() is False
+    assert token.renew(token.headers()) is False
     assert next(iter(token.headers().values())).endswith("canary")
 
 

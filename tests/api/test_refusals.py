@@ -57,7 +57,7 @@ class Renewable(StaticToken):
         super().__init__("first-token")
         self.renewals = 0
 
-    def renew(self) -> bool:
+    def renew(self, refused: dict[str, str] | None = None) -> bool:  # noqa: ARG002
         """Change to the second token."""
         self.renewals += 1
         self._value = "second-token"
