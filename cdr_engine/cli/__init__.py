@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 from cyclopts import App, CycloptsError
 
-from cdr_engine.cli import answers, demonstration, transfer
+from cdr_engine.cli import answers, demonstration, questions, transfer
 from cdr_engine.cli.consoles import leave_to_nobody
 from cdr_engine.errors import CdrError
 
@@ -48,10 +48,12 @@ for command in (
     answers.status,
     answers.verify,
     answers.rejects,
-    answers.views,
-    answers.query,
+    questions.views,
+    questions.query,
+    questions.check,
 ):
     app.command(command)
+app.register_install_completion_command()
 
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:

@@ -76,6 +76,7 @@ def export(
             refresh=refresh,
             observer=progress,
         )
+    _renew_views(settings.dataset_path, is_changed=bool(summary.files))
     if common.json:
         emit({"files": [_described(file) for file in summary.files], "covered": summary.covered})
     elif summary.files:
@@ -136,6 +137,7 @@ def ingest(
         errors().print(f"{name}: its content is in the dataset already", soft_wrap=True)
     for file in summary.files:
         _say_columns(file)
+    _renew_views(settings.dataset_path, is_changed=bool(summary.files))
     if common.json:
         emit({"files": [_described(file) for file in summary.files], "known": summary.known})
     elif summary.files:
@@ -198,6 +200,20 @@ def _groups(what: str, connection: Connection, common: Common) -> int:
 
 def _group(group: Group) -> dict[str, Any]:
     return group._asdict() | {"children": [child._asdict() for child in group.children]}
+
+
+def _renew_views(dataset: Path, *, is_changed: bool) -> None:
+    """Keep `cdr.duckdb` in step with the files; it is a cache, so that it fails is no error."""
+    from cdr_engine.analysis import write_views
+    from cdr_engine.errors import CdrError
+    from cdr_engine.views import DATABASE
+
+    if not is_changed and (dataset / DATABASE).exists():
+        return
+    try:
+        write_views(dataset)
+    except CdrError as error:
+        errors().print(f"the views for other tools are old: {error}", soft_wrap=True, markup=False)
 
 
 def _say_columns(file: DataFile) -> None:
