@@ -142,6 +142,7 @@ def _sql(text: str | None, file: str | None) -> str:
 
 
 views = App(name="views")
+"""The command `cdr views` and those below it."""
 
 
 @views.default
@@ -159,6 +160,46 @@ def list_views(*, common: Common = _COMMON) -> int:
     for view in public:
         table.add_row(view.name, view.grain, view.formula)
     output().print(table)
+    return 0
+
+
+@views.command
+def export(
+    *,
+    dialect: Literal["duckdb", "spark", "trino", "snowflake", "bigquery", "athena"] = "duckdb",
+    table: str = "calls",
+    time_zone: str = "UTC",
+    common: Common = _COMMON,
+) -> int:
+    """
+    Print the views as CREATE VIEW statements for another engine.
+
+    What has no exact form there is not printed: a comment says what it lacks.
+
+    Parameters
+    ----------
+    dialect
+        Whose SQL; all but duckdb need the extra: pip install 'cdr-engine[elsewhere]'.
+    table
+        Table of the calls there: the report's columns and account_id.
+    time_zone
+        Zone of local days and hours.
+    """
+    from cdr_engine.views import view_statements
+
+    statements = view_statements(dialect, table=table, time_zone=time_zone)
+    if common.json:
+        emit([statement._asdict() for statement in statements])
+        return 0
+    for view, sql, reasons in statements:
+        if sql:
+            sys.stdout.write(f"{sql}\n\n")
+            continue
+        sys.stdout.write(f"-- {view} is not here: {dialect} has no exact form of its\n")
+        sys.stdout.write(f"--   {', '.join(reasons)}\n")
+        if view.startswith("stg_"):
+            sys.stdout.write(f"-- make it a table instead: cdr query {view} -o {view}.parquet\n")
+        sys.stdout.write("\n")
     return 0
 
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 from cdr_engine.views.catalogue import View, catalogue
 from cdr_engine.views.connection import connect
 from cdr_engine.views.database import DATABASE, write_database
+from cdr_engine.views.elsewhere import DIALECTS, Dialect, Statement, view_statements
 from cdr_engine.views.formats import FORMATS, format_of, write, write_file
 from cdr_engine.views.query import explain, query
 from cdr_engine.views.rules import RULES, Rule, Verdict, judge
@@ -18,10 +19,13 @@ from cdr_engine.views.selection import Selection, restrict
 
 __all__ = [
     "DATABASE",
+    "DIALECTS",
     "FORMATS",
     "RULES",
+    "Dialect",
     "Rule",
     "Selection",
+    "Statement",
     "Verdict",
     "View",
     "catalogue",
@@ -31,6 +35,7 @@ __all__ = [
     "judge",
     "query",
     "restrict",
+    "view_statements",
     "write",
     "write_database",
     "write_file",
