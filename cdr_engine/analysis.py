@@ -161,12 +161,8 @@ class OpenDataset:
     def arrow(
         self, text: str, parameters: Sequence[Any] | Mapping[str, Any] | None = None
     ) -> pa.Table:
-        """Ask as `sql` does, and read the answer whole."""
+        """Ask as `sql` does, and read the answer whole; `.to_pandas()` makes it a data frame."""
         return self.sql(text, parameters).read_all()
-
-    def df(self, text: str, parameters: Sequence[Any] | Mapping[str, Any] | None = None) -> Any:
-        """Ask as `sql` does, for a `pandas.DataFrame`; pandas has to be installed."""
-        return self.arrow(text, parameters).to_pandas()
 
     def explain(self, text: str, *, order_by: str | None = None) -> str:
         """Return the plan of a question, without asking it."""
