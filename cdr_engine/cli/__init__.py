@@ -60,8 +60,8 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     """
     Run one command and exit with its code.
 
-    0 done, 1 unexpected, 2 usage, 3 settings or token, 4 the service gave up, 5 partial, 6 damaged,
-    7 locked, 130 interrupted, 143 terminated.
+    0 done, 1 unexpected, 2 usage, 3 settings or token, 4 the service gave up, 5 partial, 6 damaged
+    or a broken rule, 7 locked, 130 interrupted, 143 terminated.
     """
     signal.signal(signal.SIGTERM, _terminated)
     try:

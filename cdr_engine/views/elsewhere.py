@@ -11,6 +11,7 @@ over it are printed all the same.
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, get_args
 
 from cdr_engine.errors import ConfigError, UsageError
@@ -90,14 +91,18 @@ def view_statements(
     """
     if dialect not in DIALECTS:
         raise UsageError(f"there is no dialect {dialect!r}; there are {', '.join(DIALECTS)}")
+    without = _without_rejects()
     zoned = [
         (view, view.sql.replace(SESSION_ZONE, text(time_zone)).replace("main.calls", table))
         for view in catalogue()
+        if view.name not in without
     ]
+    left_out = [Statement(view, "", ("rejects",)) for view in without]
     if dialect == "duckdb":
         return [
             Statement("macros", _or_replace(macros()), ()),
             *(Statement(view.name, _created(view, sql), ()) for view, sql in zoned),
+            *left_out,
         ]
     try:
         import sqlglot
@@ -121,7 +126,16 @@ def view_statements(
                 tuple(sorted(set(reasons))),
             )
         )
-    return found
+    return [*found, *left_out]
+
+
+def _without_rejects() -> list[str]:
+    """Views over rejects, which only a dataset has, and views over those."""
+    lost = {"rejects"}
+    for view in catalogue():
+        if lost & set(re.findall(r"\w+", view.source)):
+            lost.add(view.name)
+    return sorted(lost - {"rejects"})
 
 
 def _or_replace(sql: str) -> str:
@@ -136,7 +150,7 @@ def _created(view: View, sql: str) -> str:
 
 
 def _macro_bodies() -> dict[str, tuple[list[str], exp.Expr]]:
-    """Parameters and expression of each macro."""
+    """Parameters and expression of each macro; those that are tables are refused by name."""
     import sqlglot
     from sqlglot import exp
 
@@ -146,7 +160,8 @@ def _macro_bodies() -> dict[str, tuple[list[str], exp.Expr]]:
         function = tree.find(exp.UserDefinedFunction)
         assert function is not None
         parameters = [parameter.name for parameter in function.expressions]
-        bodies[function.this.name.lower()] = (parameters, tree.args["expression"])
+        if not isinstance(tree.args["expression"], exp.Query):
+            bodies[function.this.name.lower()] = (parameters, tree.args["expression"])
     return bodies
 
 

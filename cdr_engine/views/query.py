@@ -14,6 +14,7 @@ from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
 
 from cdr_engine.errors import ViewError
+from cdr_engine.views.catalogue import catalogue
 from cdr_engine.views.quoting import name
 
 if TYPE_CHECKING:
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
     from duckdb import DuckDBPyConnection
 
-__all__ = ["explain", "query", "statement"]
+__all__ = ["explain", "query"]
 
 READS = {("SELECT",), ("EXPLAIN",), ("MULTI",), ("CREATE", "SELECT")}
 """Kinds of statement that read. PIVOT is the last two: MULTI in DuckDB 2, a pair before."""
@@ -79,7 +80,7 @@ def query(
     import pyarrow as pa
 
     try:
-        sql = statement(con, text)
+        sql = _statement(con, text)
         relation = con.cursor().sql(sql, params=parameters)
         if order_by is not None:
             relation = relation.order(_order(order_by, relation.columns))
@@ -101,7 +102,7 @@ def explain(con: DuckDBPyConnection, text: str, *, order_by: str | None = None) 
     import duckdb
 
     try:
-        relation = con.cursor().sql(statement(con, text))
+        relation = con.cursor().sql(_statement(con, text))
         if order_by is not None:
             relation = relation.order(_order(order_by, relation.columns))
         return relation.explain()
@@ -109,17 +110,10 @@ def explain(con: DuckDBPyConnection, text: str, *, order_by: str | None = None) 
         raise ViewError(_one_line(error)) from error
 
 
-def statement(con: DuckDBPyConnection, text: str) -> str:
-    """
-    The one statement that a text stands for: all of a view, or itself if it only reads.
-
-    Raises
-    ------
-    ViewError
-        It is neither; near names are suggested.
-    """
+def _statement(con: DuckDBPyConnection, text: str) -> str:
+    """The one statement that a text stands for: all of a view, or itself if it only reads."""
     sql = text.strip()
-    return _select(con, sql) if re.fullmatch(r"\w+", sql) else _checked(con, sql)
+    return _select(sql) if re.fullmatch(r"\w+", sql) else _checked(con, sql)
 
 
 def _order(order_by: str, columns: list[str]) -> str:
@@ -154,12 +148,9 @@ def _batches(answer: pa.RecordBatchReader) -> Iterator[pa.RecordBatch]:
         raise ViewError(_one_line(error)) from error
 
 
-def _select(con: DuckDBPyConnection, view: str) -> str:
+def _select(view: str) -> str:
     """SQL for all of one view, if there is one of this name."""
-    rows = (
-        con.cursor().execute("select view_name from duckdb_views() where not internal").fetchall()
-    )
-    names = sorted(row[0] for row in rows)
+    names = sorted(["calls", "rejects", *(view.name for view in catalogue())])
     if view.lower() in names:
         return f"from {name(view.lower())}"
     near = get_close_matches(view.lower(), names, n=3) or names

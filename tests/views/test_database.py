@@ -6,12 +6,12 @@ import subprocess
 import sys
 import time
 from pathlib import Path
-from typing import Any
 
 import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from answers_of import answers
 from calls_given import call, given
 
 from cdr_engine.errors import DatasetError, ViewError
@@ -50,17 +50,6 @@ def driver(path: Path, question: str, *, cwd: Path) -> str:
     )
     assert "" == done.stderr
     return done.stdout.strip()
-
-
-def answers(con: Any, name: str) -> list[str]:
-    """All rows of a relation, in one order; instants as UTC."""
-    table = con.sql(f'from "{name}"').to_arrow_table()
-    columns = [
-        column.cast(pa.timestamp("us")) if pa.types.is_timestamp(column.type) else column
-        for column in table.columns
-    ]
-    rows = pa.table(dict(zip(table.column_names, columns, strict=True)))
-    return sorted(map(str, rows.to_pylist()))
 
 
 @pytest.mark.parametrize("zone", ["UTC", "America/New_York"])
