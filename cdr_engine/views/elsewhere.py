@@ -44,8 +44,8 @@ LATEST_NAME["athena"] = LATEST_NAME["trino"]
 """The macro `latest_name(name, started_at)`: the name that is not NULL at the latest start."""
 
 SAME = {
-    "Abs", "And", "Avg", "Case", "Cast", "Coalesce", "Count", "If", "Max", "Min", "Nullif", "Or",
-    "RowNumber", "Sqrt", "Sum",
+    "Abs", "And", "AnyValue", "Avg", "Case", "Cast", "Coalesce", "Count", "If", "Max", "Min",
+    "Nullif", "Or", "RowNumber", "SplitPart", "Sqrt", "Sum", "Trim", "Upper",
 }  # fmt: skip
 """Functions that mean the same everywhere, NULL included, with the types that the views use."""
 
@@ -54,7 +54,7 @@ SAME_WITHIN_MACROS = {"greatest", "least"}
 
 REFUSED = (
     "Array", "AtTimeZone", "Bracket", "DistinctOn", "Interval", "Lambda", "Lateral", "Map", "Pivot",
-    "Qualify", "Struct", "TryCast", "Tuple", "Unnest",
+    "Qualify", "RegexpExtract", "Struct", "TryCast", "Tuple", "Unnest",
 )  # fmt: skip
 """Syntax, not functions, that engines understand in ways of their own."""
 
@@ -167,6 +167,7 @@ def _macro_bodies() -> dict[str, tuple[list[str], exp.Expr]]:
 
 def _rewrite(tree: exp.Expr, dialect: str, bodies: dict[str, Any]) -> list[str]:
     """Change a view's tree in place into what the dialect takes; the reasons why it cannot."""
+    _looked_up(tree)
     reasons = _refused(tree, bodies)
     if reasons:
         return reasons
@@ -174,6 +175,8 @@ def _rewrite(tree: exp.Expr, dialect: str, bodies: dict[str, Any]) -> list[str]:
         step(tree)
     _expand(tree, dialect, bodies)
     _divide_doubles(tree)
+    if dialect == "bigquery":
+        _split_by_offset(tree)
     return reasons
 
 
@@ -188,7 +191,7 @@ def _refused(tree: exp.Expr, bodies: dict[str, Any]) -> list[str]:
             if node.name.lower() != "latest_name":
                 within = _refused(bodies[node.name.lower()][1], bodies)
                 reasons += [reason for reason in within if reason not in SAME_WITHIN_MACROS]
-        elif isinstance(node, exp.Tuple) and isinstance(node.parent, exp.Values):
+        elif _is_understood(node):
             continue
         elif kind in REFUSED or (isinstance(node, exp.Func) and kind not in SAME):
             reasons.append(_spelled(node))
@@ -199,6 +202,63 @@ def _refused(tree: exp.Expr, bodies: dict[str, Any]) -> list[str]:
         elif isinstance(node, exp.Select):
             reasons += [f"alias {alias} used beside itself" for alias in _reused_aliases(node)]
     return reasons
+
+
+def _is_understood(node: exp.Expr) -> bool:
+    """Tell syntax that is refused in general and means the same where it stands."""
+    from sqlglot import exp
+
+    if isinstance(node, (exp.RegexpExtract, exp.TryCast)):
+        return _is_number_in_text(node)
+    return isinstance(node, exp.Tuple) and isinstance(node.parent, exp.Values)
+
+
+def _is_number_in_text(node: exp.Expr) -> bool:
+    """
+    Tell `try_cast(nullif(regexp_extract(…), '') as integer)`, or a part of it.
+
+    Elsewhere a text without a match is NULL or empty, and a cast that is tried takes text alone.
+    """
+    from sqlglot import exp
+
+    inner = node.this if isinstance(node, exp.TryCast) else node.parent
+    return (
+        isinstance(inner, exp.Nullif)
+        and isinstance(inner.this, exp.RegexpExtract)
+        and inner.expression.name == ""
+    )
+
+
+def _looked_up(tree: exp.Expr) -> None:
+    """A map of a whole table's keys and values, and its subscripts, as lookups in that table."""
+    from sqlglot import exp
+
+    for cte in list(tree.find_all(exp.CTE)):
+        maps = {
+            column.alias: (column.this.args["keys"], column.this.args["values"])
+            for column in cte.this.selects
+            if isinstance(column, exp.Alias) and isinstance(column.this, exp.Map)
+        }
+        lists = [part for pair in maps.values() for part in pair]
+        if not maps or len(maps) != len(cte.this.selects) or not all(map(_is_list, lists)):
+            continue
+        table = cte.this.find(exp.Table)
+        for node in list(tree.find_all(exp.Bracket)):
+            if node.this.name in maps:
+                keys, values = maps[node.this.name]
+                lookup = exp.select(exp.AnyValue(this=values.this.copy())).from_(table.copy())
+                lookup = lookup.where(exp.EQ(this=keys.this.copy(), expression=node.expressions[0]))
+                node.replace(exp.paren(lookup))
+        for join in list(tree.find_all(exp.Join)):
+            if join.this.name == cte.alias:
+                join.pop()
+        cte.pop()
+
+
+def _is_list(node: exp.Expr) -> bool:
+    from sqlglot import exp
+
+    return isinstance(node, exp.ArrayAgg) and isinstance(node.this, exp.Column)
 
 
 def _spelled(node: exp.Expr) -> str:
@@ -278,6 +338,19 @@ def _bound(values: dict[str, exp.Expr]) -> Callable[[exp.Expr], exp.Expr]:
         return node
 
     return bind
+
+
+def _split_by_offset(tree: exp.Expr) -> None:
+    """BigQuery has no split_part: its parts are an array."""
+    import sqlglot
+    from sqlglot import exp
+
+    for node in reversed(list(tree.find_all(exp.SplitPart))):
+        whole, delimiter, index = (
+            node.args[key].sql("bigquery") for key in ("this", "delimiter", "part_index")
+        )
+        parts = f"split({whole}, {delimiter})[safe_ordinal({index})]"
+        node.replace(sqlglot.parse_one(parts, read="bigquery"))
 
 
 def _divide_doubles(tree: exp.Expr) -> None:
