@@ -101,8 +101,6 @@ def query(
     explain
         Show how DuckDB would answer instead.
     """
-    from cdr_engine.views import write, write_file
-
     sql = _sql(text, file)
     kind = format or ("json" if common.json else None)
     with part.open(common.settings().dataset_path) as dataset:
@@ -113,16 +111,22 @@ def query(
             else:
                 sys.stdout.write(plan)
             return 0
-        answer = dataset.sql(sql, order_by=order_by)
-        if output_file is not None:
-            try:
-                write_file(answer, output_file, format=kind, limit=limit)
-            except OSError as error:
-                raise OSError(error.errno, error.strerror, str(output_file)) from error
-        else:
-            write(answer, sys.stdout.buffer, format=kind or "table", limit=limit)
-            sys.stdout.buffer.flush()
+        _hand_on(dataset.sql(sql, order_by=order_by), kind, output_file, limit)
     return 0
+
+
+def _hand_on(answer: Any, kind: str | None, output_file: Path | None, limit: int | None) -> None:
+    """Write an answer where it was asked for."""
+    from cdr_engine.views import write, write_file
+
+    if output_file is None:
+        write(answer, sys.stdout.buffer, format=kind or "table", limit=limit)
+        sys.stdout.buffer.flush()
+        return
+    try:
+        write_file(answer, output_file, format=kind, limit=limit)
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, str(output_file)) from error
 
 
 def _sql(text: str | None, file: str | None) -> str:

@@ -19,7 +19,7 @@ from cdr_engine.views.catalogue import View, catalogue, macros
 from cdr_engine.views.quoting import name, text
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     from sqlglot import exp
 
@@ -104,6 +104,11 @@ def view_statements(
             *(Statement(view.name, _created(view, sql), ()) for view, sql in zoned),
             *left_out,
         ]
+    return [*_translated(dialect, zoned), *left_out]
+
+
+def _translated(dialect: str, zoned: Iterable[tuple[View, str]]) -> list[Statement]:
+    """Views for another dialect than DuckDB's."""
     try:
         import sqlglot
     except ImportError as error:
@@ -126,7 +131,7 @@ def view_statements(
                 tuple(sorted(set(reasons))),
             )
         )
-    return [*found, *left_out]
+    return found
 
 
 def _without_rejects() -> list[str]:
