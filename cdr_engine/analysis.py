@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Self
 
@@ -17,12 +18,27 @@ from cdr_engine.dataset import (
 )
 from cdr_engine.dataset import repair as repair_files
 from cdr_engine.dataset import verify as verify_files
-from cdr_engine.errors import DatasetError
-from cdr_engine.views import connect, query
+from cdr_engine.errors import DatasetError, UsageError
+from cdr_engine.views import (
+    RULES,
+    Selection,
+    Verdict,
+    catalogue,
+    connect,
+    explain,
+    judge,
+    query,
+    restrict,
+    write_database,
+)
+from cdr_engine.windows import Window, moment
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
     from types import TracebackType
+
+    import pyarrow as pa
+    from duckdb import DuckDBPyConnection
 
 __all__ = [
     "OpenDataset",
@@ -32,12 +48,19 @@ __all__ = [
     "status",
     "verify",
     "write_raw_rejects",
+    "write_views",
 ]
+
+
+BASE = ("calls", "rejects")
+GAPS = "missing_windows"
 
 
 class OpenDataset:
     """
     A dataset folder as SQL; a context manager.
+
+    Files that are committed later are seen by the next question.
 
     Parameters
     ----------
@@ -45,18 +68,45 @@ class OpenDataset:
         The folder.
     time_zone
         Zone of local days and hours; by default the one most of its reports were made in.
+    start, end
+        Half-open period: only calls of it are counted, by whatever view. As for `export`:
+        `2026-11-01`, `yesterday`, `-30d`, in local time of the zone, or a datetime.
+    accounts
+        Only their calls; all where none are named.
+    profiles
+        Only calls of these cloud profiles, by id or name.
 
     Raises
     ------
     DatasetError
         If there is no such folder, or one of its data files cannot be read.
+    UsageError
+        If there is no such zone or account, or the period is empty or cannot be read.
     """
 
-    def __init__(self, path: str | Path, *, time_zone: str | None = None) -> None:
+    def __init__(
+        self,
+        path: str | Path,
+        *,
+        time_zone: str | None = None,
+        start: str | datetime | None = None,
+        end: str | datetime | None = None,
+        accounts: Sequence[str] = (),
+        profiles: Sequence[str | int] = (),
+    ) -> None:
         self.path = Path(path)
         self.coverage = status(path)
         self.time_zone = time_zone or (self.coverage.time_zones or ["UTC"])[0]
         self._connection = connect(self.path, time_zone=self.time_zone)
+        self._missing = self._without_files()
+        try:
+            self._selection = Selection(
+                *self._period(start, end), self._known(accounts), tuple(map(str, profiles))
+            )
+            restrict(self._connection, self._selection)
+        except BaseException:
+            self.close()
+            raise
 
     def __enter__(self) -> Self:
         return self
@@ -69,9 +119,32 @@ class OpenDataset:
     ) -> None:
         self.close()
 
-    def sql(self, text: str, parameters: Sequence[Any] | Mapping[str, Any] | None = None) -> Any:
+    @property
+    def tables(self) -> list[str]:
+        """What there is to ask below the views: the calls, the rejects, and staging over them."""
+        return [*BASE, *(view.name for view in catalogue() if not view.is_public)]
+
+    @property
+    def views(self) -> list[str]:
+        """The views that answer a question each; `cdr views` says which."""
+        return [view.name for view in catalogue() if view.is_public]
+
+    def sql(
+        self,
+        text: str,
+        parameters: Sequence[Any] | Mapping[str, Any] | None = None,
+        *,
+        order_by: str | None = None,
+    ) -> pa.RecordBatchReader:
         """
         Ask for a view by its name, or with one SQL statement that reads.
+
+        Parameters
+        ----------
+        parameters
+            Values for `?` (a sequence) or `$name` (a mapping) in the SQL.
+        order_by
+            Columns of the answer: `day`, `n_calls desc` or `-n_calls`, commas between them.
 
         Returns
         -------
@@ -81,18 +154,150 @@ class OpenDataset:
         Raises
         ------
         ViewError
-            If there is no such view, or DuckDB refuses the statement.
+            If there is no such view or column, or DuckDB refuses the statement.
         """
-        return query(self._connection, text, parameters=parameters)
+        return query(self._current(), text, parameters=parameters, order_by=order_by)
+
+    def arrow(
+        self, text: str, parameters: Sequence[Any] | Mapping[str, Any] | None = None
+    ) -> pa.Table:
+        """Ask as `sql` does, and read the answer whole; `.to_pandas()` makes it a data frame."""
+        return self.sql(text, parameters).read_all()
+
+    def explain(self, text: str, *, order_by: str | None = None) -> str:
+        """Return the plan of a question, without asking it."""
+        return explain(self._current(), text, order_by=order_by)
+
+    def check(self, at_most: Mapping[str, float] | None = None) -> list[Verdict]:
+        """
+        Measure the calls by the rules of data quality, and look for windows that are missing.
+
+        Parameters
+        ----------
+        at_most
+            Shares, 0 to 1, that rules may be broken by, instead of their own.
+
+        Raises
+        ------
+        UsageError
+            If there is no rule of that name.
+        """
+        own = dict(at_most or {})
+        names = [GAPS, *(rule.name for rule in RULES)]
+        for name in own:
+            if name not in names:
+                raise UsageError(f"there is no rule {name!r}; there is {', '.join(names)}")
+        rules = [rule._replace(at_most=own.get(rule.name, rule.at_most)) for rule in RULES]
+        return [self._gaps(own.get(GAPS, 0.0)), *judge(self._current(), rules)]
 
     def close(self) -> None:
         """Close the connection; the files stay as they are."""
         self._connection.close()
 
+    def _current(self) -> DuckDBPyConnection:
+        """The connection, opened again once a relation has its first file."""
+        missing = self._without_files()
+        if missing != self._missing:
+            # Answers that are still being read keep what they read alive.
+            connection = connect(self.path, time_zone=self.time_zone)
+            restrict(connection, self._selection)
+            self._connection, self._missing = connection, missing
+        return self._connection
 
-def open_dataset(path: str | Path, *, time_zone: str | None = None) -> OpenDataset:
-    """Open a dataset folder for questions; see `OpenDataset`."""
-    return OpenDataset(path, time_zone=time_zone)
+    def _gaps(self, at_most: float) -> Verdict:
+        """Windows that no file covers, between an account's first and last."""
+        chosen = self._selection
+        of = [a for a in self.coverage.accounts if a.account_id in chosen.accounts]
+        accounts = of if chosen.accounts else self.coverage.accounts
+        gaps = [
+            gap
+            for account in accounts
+            for gap in account.gaps
+            if (chosen.start is None or gap.end > chosen.start)
+            and (chosen.end is None or gap.start < chosen.end)
+        ]
+        n_checked = len(gaps) + sum(len(account.windows) for account in accounts)
+        share = len(gaps) / n_checked if n_checked else 0.0
+        return Verdict(
+            rule=GAPS,
+            is_broken=share > at_most,
+            n_broken=len(gaps),
+            n_checked=n_checked,
+            share=share,
+            at_most=at_most,
+            message="windows were never fetched: `cdr status` names them, export their period",
+        )
+
+    def _without_files(self) -> set[str]:
+        pattern = "account_id=*/*.parquet"
+        return {name for name in BASE if not any((self.path / name).glob(pattern))}
+
+    def _period(
+        self, start: str | datetime | None, end: str | datetime | None
+    ) -> tuple[datetime | None, datetime | None]:
+        now = datetime.now(UTC)
+        try:
+            first, last = (
+                None if bound is None else moment(str(bound), time_zone=self.time_zone, now=now)
+                for bound in (start, end)
+            )
+        except KeyError as error:
+            raise UsageError(f"time zone {self.time_zone!r} is not in the TZ database") from error
+        if first is not None and last is not None and first >= last:
+            raise UsageError(f"the period {Window(first, last)} is empty: start lies before end")
+        return first, last
+
+    def _known(self, accounts: Sequence[str]) -> tuple[str, ...]:
+        there = {account.account_id for account in self.coverage.accounts} - {None}
+        for account in accounts:
+            if there and account not in there:
+                raise UsageError(
+                    f"account {account} is not in {self.path}; there is "
+                    + ", ".join(sorted(map(str, there)))
+                )
+        return tuple(accounts)
+
+
+def open_dataset(
+    path: str | Path,
+    *,
+    time_zone: str | None = None,
+    start: str | datetime | None = None,
+    end: str | datetime | None = None,
+    accounts: Sequence[str] = (),
+    profiles: Sequence[str | int] = (),
+) -> OpenDataset:
+    """Open a dataset folder, or a part of its calls, for questions; see `OpenDataset`."""
+    return OpenDataset(
+        path,
+        time_zone=time_zone,
+        start=start,
+        end=end,
+        accounts=accounts,
+        profiles=profiles,
+    )
+
+
+def write_views(path: str | Path, *, time_zone: str | None = None) -> Path:
+    """
+    Write a dataset's `cdr.duckdb`, which holds its views for other tools, and return its path.
+
+    It holds no rows: a new one takes the place of the last at once, also while others read.
+
+    Parameters
+    ----------
+    time_zone
+        Zone of local days and hours; by default the one most of its reports were made in.
+
+    Raises
+    ------
+    DatasetError
+        If there is no such folder, one of its data files cannot be read, or it cannot be written.
+    ViewError
+        If DuckDB cannot read the data files.
+    """
+    zone = time_zone or (status(path).time_zones or ["UTC"])[0]
+    return write_database(Path(path), time_zone=zone)
 
 
 def status(path: str | Path) -> Coverage:

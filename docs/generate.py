@@ -11,6 +11,8 @@ import inspect
 import sys
 from pathlib import Path
 
+from cyclopts import App
+
 from cdr_engine.cli import app
 from cdr_engine.columns import calls_schema
 from cdr_engine.schema import ALIASES, COLUMNS
@@ -40,11 +42,19 @@ def columns() -> str:
     )
 
 
+def _below(command: App) -> list[str]:
+    """The names of a command's own commands."""
+    return [name for name in command if not name.startswith("-")]
+
+
 def commands() -> str:
     """What each command does, from its function."""
     sections = []
-    for name in sorted(name for name in app if not name.startswith("-")):
-        function = app[name].default_command
+    names = sorted(name for name in app if not name.startswith("-"))
+    found = [(name, app[name]) for name in names]
+    found += [(f"{name} {below}", at[below]) for name, at in found for below in _below(at)]
+    for name, command in sorted(found, key=lambda pair: pair[0]):
+        function = command.default_command
         text = inspect.cleandoc(function.__doc__ or "").partition("\n\nParameters\n")[0]
         sections.append(f"## cdr {name}\n\n{text}\n")
     return "# Commands\n\n`cdr COMMAND --help` lists the flags.\n\n" + "\n".join(sections)

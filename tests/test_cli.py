@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 COMMANDS = (
     "accounts",
+    "check",
     "demo",
     "destinations",
     "export",
@@ -386,7 +387,7 @@ def test_ingest_and_its_zone(cdr: Run, refused: Callable[..., str], tmp_path: Pa
         (["query", "nothing_of_that_name"], "there is no view"),
         (["query", "drop table calls"], "only reads"),
         (["query", "calls", "--limit", "-1"], "--limit"),
-        (["query", "calls", "--format", "xls"], "no format 'xls'"),
+        (["query", "calls", "--format", "xls"], 'Invalid value "xls" for --format'),
         (["query", "calls", "--output", "calls.xls"], "'.xls'"),
         (["query", "calls", "--time-zone", "Mars"], "no time zone 'Mars'"),
         (["simulate", "--fault", "bogus"], "'bogus' is none of"),

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 from cyclopts import App, CycloptsError
 
-from cdr_engine.cli import answers, benchmark, demonstration, discovery, transfer
+from cdr_engine.cli import answers, benchmark, demonstration, discovery, questions, transfer
 from cdr_engine.cli.consoles import leave_to_nobody
 from cdr_engine.errors import CdrError
 from cdr_engine.start import spare
@@ -50,19 +50,21 @@ for command in (
     answers.status,
     answers.verify,
     answers.rejects,
-    answers.views,
-    answers.query,
+    questions.views,
+    questions.query,
+    questions.check,
     benchmark.bench,
 ):
     app.command(command)
+app.register_install_completion_command()
 
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
     """
     Run one command and exit with its code.
 
-    0 done, 1 unexpected, 2 usage, 3 settings or token, 4 the service gave up, 5 partial, 6 damaged,
-    7 locked, 130 interrupted, 143 terminated.
+    0 done, 1 unexpected, 2 usage, 3 settings or token, 4 the service gave up, 5 partial, 6 damaged
+    or a broken rule, 7 locked, 130 interrupted, 143 terminated.
     """
     spare()
     signal.signal(signal.SIGTERM, _terminated)

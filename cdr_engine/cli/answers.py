@@ -1,4 +1,4 @@
-"""Commands that read a dataset."""
+"""Commands that tell what a dataset holds, and in which state."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ import sys
 from pathlib import Path
 from typing import Annotated
 
-from cyclopts import Parameter, validators
+from cyclopts import Parameter
 
 from cdr_engine.cli.common import Common, amount, emit, errors, output, private
 
-__all__ = ["query", "rejects", "status", "verify", "views"]
+__all__ = ["rejects", "status", "verify"]
 
 _COMMON = Common()
 
@@ -125,63 +125,4 @@ def rejects(
             write(dataset.sql(REJECT_COUNTS), out)
             write(dataset.sql(REJECT_LISTING), out, limit=limit)
     out.flush()
-    return 0
-
-
-def views(*, common: Common = _COMMON) -> int:
-    """List the views: what one row of each is, and how it is worked out."""
-    from cdr_engine.cli.tables import listing
-    from cdr_engine.views import catalogue
-
-    public = [view for view in catalogue() if view.is_public]
-    if common.json:
-        names = ("name", "grain", "formula", "source", "caveat")
-        emit([{name: getattr(view, name) for name in names} for view in public])
-        return 0
-    table = listing("view", "grain", "formula")
-    for view in public:
-        table.add_row(view.name, view.grain, view.formula)
-    output().print(table)
-    return 0
-
-
-def query(
-    text: str,
-    *,
-    format: str | None = None,  # noqa: A002
-    output_file: Annotated[Path | None, Parameter(name=["--output", "-o"])] = None,
-    time_zone: str | None = None,
-    limit: Annotated[int | None, Parameter(validator=validators.Number(gte=0))] = None,
-    common: Common = _COMMON,
-) -> int:
-    """
-    Answer a question: the name of a view, or one SQL statement that reads.
-
-    Parameters
-    ----------
-    text
-        A view of `cdr views`, or SQL over the views and over calls, stg_calls and stg_attempts.
-    format
-        table, csv, json, jsonl, parquet or arrow; by default as the output file is called.
-    output_file
-        File to write; standard output without it.
-    time_zone
-        Zone of local days and hours; by default the reports' own.
-    limit
-        Most rows; by default all, or of a table as many as a screen shows.
-    """
-    from cdr_engine.analysis import open_dataset
-    from cdr_engine.views import write, write_file
-
-    kind = format or ("json" if common.json else None)
-    with open_dataset(common.settings().dataset_path, time_zone=time_zone) as dataset:
-        answer = dataset.sql(text)
-        if output_file is not None:
-            try:
-                write_file(answer, output_file, format=kind, limit=limit)
-            except OSError as error:
-                raise OSError(error.errno, error.strerror, str(output_file)) from error
-        else:
-            write(answer, sys.stdout.buffer, format=kind or "table", limit=limit)
-            sys.stdout.buffer.flush()
     return 0

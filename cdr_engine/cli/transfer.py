@@ -19,6 +19,8 @@ from cdr_engine.cli.common import (
 )
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from cdr_engine.dataset import DataFile
     from cdr_engine.export import ByPeriod, ExportSummary, SinceCoverage
     from cdr_engine.export.bulk import Order
@@ -171,6 +173,7 @@ def _fetch(
             summary = run_export(service, settings.dataset_path, order, when, progress)
         except PartialExport as error:
             partial, summary = error, cast("ExportSummary", error.summary)
+    _renew_views(settings.dataset_path, is_changed=bool(summary.files))
     if common.json and (summary.files or not is_silent):
         emit(
             {
@@ -273,11 +276,26 @@ def ingest(
         errors().print(f"{name}: its content is in the dataset already", soft_wrap=True)
     for file in summary.files:
         _say_columns(file)
+    _renew_views(settings.dataset_path, is_changed=bool(summary.files))
     if common.json:
         emit({"files": [described(file) for file in summary.files], "known": summary.known})
     elif summary.files:
         output().print(ledger_table(summary.files))
     return 0
+
+
+def _renew_views(dataset: Path, *, is_changed: bool) -> None:
+    """Keep `cdr.duckdb` in step with the files; it is a cache, so that it fails is no error."""
+    from cdr_engine.analysis import write_views
+    from cdr_engine.errors import CdrError
+    from cdr_engine.views import DATABASE
+
+    if not is_changed and (dataset / DATABASE).exists():
+        return
+    try:
+        write_views(dataset)
+    except CdrError as error:
+        errors().print(f"the views for other tools are old: {error}", soft_wrap=True, markup=False)
 
 
 def _say_columns(file: DataFile) -> None:

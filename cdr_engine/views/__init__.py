@@ -2,23 +2,41 @@
 Stage 5: Parquet in, answers out.
 
 One .sql file a view, in `staging/` (rename, cast, derive) and `marts/` (the answers). `connect`
-opens a dataset with all of them, `query` asks, `write` and `write_file` hand the answer on.
+opens a dataset with all of them, `restrict` narrows them, `query` asks, `write` and `write_file`
+hand the answer on.
 """
 
 from __future__ import annotations
 
 from cdr_engine.views.catalogue import View, catalogue
 from cdr_engine.views.connection import connect
+from cdr_engine.views.database import DATABASE, write_database
+from cdr_engine.views.elsewhere import DIALECTS, Dialect, Statement, view_statements
 from cdr_engine.views.formats import FORMATS, format_of, write, write_file
-from cdr_engine.views.query import query
+from cdr_engine.views.query import explain, query
+from cdr_engine.views.rules import RULES, Rule, Verdict, judge
+from cdr_engine.views.selection import Selection, restrict
 
 __all__ = [
+    "DATABASE",
+    "DIALECTS",
     "FORMATS",
+    "RULES",
+    "Dialect",
+    "Rule",
+    "Selection",
+    "Statement",
+    "Verdict",
     "View",
     "catalogue",
     "connect",
+    "explain",
     "format_of",
+    "judge",
     "query",
+    "restrict",
+    "view_statements",
     "write",
+    "write_database",
     "write_file",
 ]

@@ -15,7 +15,6 @@ Plan. DuckDB runs in memory; the data stays in the Parquet files.
 
 from __future__ import annotations
 
-import re
 import secrets
 import tempfile
 from pathlib import Path
@@ -24,6 +23,9 @@ from typing import TYPE_CHECKING
 from cdr_engine.errors import DatasetError, UsageError, ViewError
 from cdr_engine.schema import COLUMNS, Kind
 from cdr_engine.views.catalogue import catalogue, macros
+from cdr_engine.views.quoting import escape as _escape
+from cdr_engine.views.quoting import name as _name
+from cdr_engine.views.quoting import text as _text
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -169,18 +171,3 @@ def _lock(con: DuckDBPyConnection, root: Path) -> None:
     con.execute(f"set global allowed_directories = [{reach}]")
     con.execute("set global enable_external_access = false")
     con.execute("set global lock_configuration = true")
-
-
-def _escape(path: str) -> str:
-    """A path as a glob that matches only itself."""
-    return re.sub(r"([\[*?])", r"[\1]", path)
-
-
-def _text(value: str) -> str:
-    """A SQL string literal."""
-    return "'" + value.replace("'", "''") + "'"
-
-
-def _name(value: str) -> str:
-    """A SQL identifier."""
-    return '"' + value.replace('"', '""') + '"'

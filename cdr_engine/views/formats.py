@@ -1,5 +1,5 @@
 """
-Answers written: six formats, batch by batch, in constant memory.
+Answers written: eight formats, batch by batch, in constant memory.
 
 Text formats give instants as ISO 8601 with the offset of the session's zone, NULL as nothing
 (csv) or null (json). A file is written under a temporary name beside its own and renamed when it
@@ -28,10 +28,14 @@ SUFFIXES = {
     ".csv": "csv",
     ".json": "json",
     ".jsonl": "jsonl",
+    ".md": "markdown",
     ".ndjson": "jsonl",
     ".parquet": "parquet",
     ".txt": "table",
 }
+
+BYTE_ORDER_MARK = "\ufeff".encode()
+"""Without it spreadsheets read UTF-8 as their country's old encoding."""
 
 TABLE_ROWS = 50
 """Rows that a table shows unless told otherwise: a screen, not an export."""
@@ -165,6 +169,28 @@ def _write_csv(answer: pa.RecordBatchReader, out: IO[bytes], limit: int | None) 
         return _each(answer, limit, lambda batch: writer.write_batch(texts(batch, schema)))
 
 
+def _write_excel(answer: pa.RecordBatchReader, out: IO[bytes], limit: int | None) -> int:
+    """CSV as spreadsheets take it: marked as UTF-8, and no text that they would work out."""
+    import pyarrow as pa
+
+    from cdr_engine.views.text import guarded, guarded_names
+
+    out.write(BYTE_ORDER_MARK)
+    names = guarded_names(answer.schema.names)
+    schema = pa.schema(
+        [field.with_name(name) for field, name in zip(answer.schema, names, strict=True)]
+    )
+    safe = (guarded(batch).rename_columns(names) for batch in answer)
+    return _write_csv(pa.RecordBatchReader.from_batches(schema, safe), out, limit)
+
+
+def _write_markdown(answer: pa.RecordBatchReader, out: IO[bytes], limit: int | None) -> int:
+    from cdr_engine.views.table import markdown_head, markdown_rows
+
+    out.write(markdown_head(answer.schema))
+    return _each(answer, limit, lambda batch: out.write(markdown_rows(batch)))
+
+
 def _write_json(answer: pa.RecordBatchReader, out: IO[bytes], limit: int | None) -> int:
     before = b"[\n"
 
@@ -228,8 +254,10 @@ def _each(
 FORMATS: dict[str, Callable[[pa.RecordBatchReader, IO[bytes], int | None], int]] = {
     "table": _write_table,
     "csv": _write_csv,
+    "excel": _write_excel,
     "json": _write_json,
     "jsonl": _write_jsonl,
+    "markdown": _write_markdown,
     "parquet": _write_parquet,
     "arrow": _write_arrow,
 }

@@ -14,14 +14,16 @@ from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
 
 from cdr_engine.errors import ViewError
+from cdr_engine.views.catalogue import catalogue
+from cdr_engine.views.quoting import name
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     import pyarrow as pa
     from duckdb import DuckDBPyConnection
 
-__all__ = ["query"]
+__all__ = ["explain", "query"]
 
 READS = {("SELECT",), ("EXPLAIN",), ("MULTI",), ("CREATE", "SELECT")}
 """Kinds of statement that read. PIVOT is the last two: MULTI in DuckDB 2, a pair before."""
@@ -46,6 +48,7 @@ def query(
     text: str,
     *,
     parameters: Sequence[object] | Mapping[str, object] | None = None,
+    order_by: str | None = None,
 ) -> pa.RecordBatchReader:
     """
     Ask an open dataset, and get the answer as a stream of Arrow batches.
@@ -58,6 +61,9 @@ def query(
         The name of a view or base relation, or one SQL statement that reads.
     parameters
         Values for `?` (a sequence) or `$name` (a mapping) in the SQL.
+    order_by
+        Columns of the answer, commas between them: `day`, `n_calls desc` or `-n_calls`. NULL comes
+        last.
 
     Returns
     -------
@@ -67,20 +73,69 @@ def query(
     Raises
     ------
     ViewError
-        There is no such view, the text is not one statement that reads, or DuckDB refuses it;
-        also while the answer is read.
+        There is no such view or column, the text is not one statement that reads, or DuckDB
+        refuses it; also while the answer is read.
     """
     import duckdb
     import pyarrow as pa
 
-    sql = text.strip()
     try:
-        sql = _select(con, sql) if re.fullmatch(r"\w+", sql) else _checked(con, sql)
+        sql = _statement(con, text)
         relation = con.cursor().sql(sql, params=parameters)
+        if order_by is not None:
+            relation = relation.order(_order(order_by, relation.columns))
         answer = pa.RecordBatchReader.from_stream(relation)
     except duckdb.Error as error:
         raise ViewError(_one_line(error)) from error
     return pa.RecordBatchReader.from_batches(answer.schema, _batches(answer))
+
+
+def explain(con: DuckDBPyConnection, text: str, *, order_by: str | None = None) -> str:
+    """
+    How DuckDB would answer: the plan as a picture of text; nothing is read but footers.
+
+    Raises
+    ------
+    ViewError
+        As in `query`.
+    """
+    import duckdb
+
+    try:
+        relation = con.cursor().sql(_statement(con, text))
+        if order_by is not None:
+            relation = relation.order(_order(order_by, relation.columns))
+        return relation.explain()
+    except duckdb.Error as error:
+        raise ViewError(_one_line(error)) from error
+
+
+def _statement(con: DuckDBPyConnection, text: str) -> str:
+    """The one statement that a text stands for: all of a view, or itself if it only reads."""
+    sql = text.strip()
+    return _select(sql) if re.fullmatch(r"\w+", sql) else _checked(con, sql)
+
+
+def _order(order_by: str, columns: list[str]) -> str:
+    """An ORDER BY of columns that are there, by name."""
+    known = {column.lower(): column for column in columns}
+    terms = []
+    for part in order_by.split(","):
+        words = part.split()
+        if len(words) == 2 and words[1].lower() in ("asc", "desc"):
+            wanted, direction = words[0], words[1].lower()
+        else:
+            wanted = part.strip().removeprefix("-")
+            direction = "desc" if part.strip().startswith("-") else "asc"
+        if wanted.lower() not in known:
+            near = get_close_matches(wanted.lower(), known, n=3) or list(known)
+            raise ViewError(f"there is no column {wanted!r} to order by; there is {_list(near)}")
+        terms.append(f"{name(known[wanted.lower()])} {direction} nulls last")
+    return ", ".join(terms)
+
+
+def _list(names: Iterable[str]) -> str:
+    return ", ".join(names)
 
 
 def _batches(answer: pa.RecordBatchReader) -> Iterator[pa.RecordBatch]:
@@ -93,16 +148,13 @@ def _batches(answer: pa.RecordBatchReader) -> Iterator[pa.RecordBatch]:
         raise ViewError(_one_line(error)) from error
 
 
-def _select(con: DuckDBPyConnection, name: str) -> str:
+def _select(view: str) -> str:
     """SQL for all of one view, if there is one of this name."""
-    rows = (
-        con.cursor().execute("select view_name from duckdb_views() where not internal").fetchall()
-    )
-    names = sorted(row[0] for row in rows)
-    if name.lower() in names:
-        return f'from "{name.lower()}"'
-    near = get_close_matches(name.lower(), names, n=3) or names
-    raise ViewError(f"there is no view {name!r}; there is {', '.join(near)}")
+    names = sorted(["calls", "rejects", *(view.name for view in catalogue())])
+    if view.lower() in names:
+        return f"from {name(view.lower())}"
+    near = get_close_matches(view.lower(), names, n=3) or names
+    raise ViewError(f"there is no view {view!r}; there is {_list(near)}")
 
 
 def _checked(con: DuckDBPyConnection, sql: str) -> str:
@@ -133,6 +185,12 @@ def _words(sql: str, tokens: list[tuple[int, Any]]) -> Iterator[str]:
 
 
 def _one_line(error: Exception) -> str:
-    """DuckDB's message: its first line, and long numbers, which may be a caller's, left out."""
-    line = (str(error).splitlines() or ["DuckDB gives no reason"])[0]
+    """
+    DuckDB's message: its first line and the names it suggests.
+
+    Long numbers, which may be a caller's, are left out.
+    """
+    line, *more = str(error).splitlines() or ["DuckDB gives no reason"]
+    near = [text for text in more if text.startswith(("Candidate bindings: ", "Did you mean "))]
+    line = " ".join([line, *near])
     return re.sub(r"\d{7,}", "…", line)

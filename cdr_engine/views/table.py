@@ -1,4 +1,4 @@
-"""An answer as a table for eyes: aligned, in percent, as wide as the terminal."""
+"""An answer as a table for eyes: aligned, in percent, as wide as the terminal, or in Markdown."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ from rich.text import Text
 from cdr_engine.views.text import instants
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
-__all__ = ["draw"]
+__all__ = ["draw", "markdown_head", "markdown_rows"]
 
-RATE = re.compile(r"(^|_)rate(_low|_high)?$")
+RATE = re.compile(r"(^|_)(rate|share)(_low|_high)?$")
 
 WIDEST = 40
 """Characters of a cell; longer ones are cut, a table is not where one reads URLs."""
@@ -64,6 +64,23 @@ def draw(rows: pa.Table, *, n_cut: int, is_terminal: bool, width: int | None = N
     console.print(table)
     console.print(Text(_footer(rows, n_cut, len(columns) - shown)))
     return page.getvalue()
+
+
+def markdown_head(schema: pa.Schema) -> bytes:
+    """The two first lines of a Markdown table; numbers stand right."""
+    rules = ["---:" if _is_number(field.type) else "---" for field in schema]
+    return _markdown_line(schema.names) + _markdown_line(rules)
+
+
+def markdown_rows(batch: pa.RecordBatch) -> bytes:
+    """Rows of a Markdown table, in the words of a table for eyes, uncut."""
+    columns = _columns(pa.Table.from_batches([batch]))
+    return b"".join(_markdown_line(row) for row in zip(*columns, strict=True))
+
+
+def _markdown_line(cells: Iterable[str]) -> bytes:
+    safe = (re.sub(r"([\\|`*<>\[\]])", r"\\\1", _printable(cell)) for cell in cells)
+    return f"| {' | '.join(safe)} |\n".encode()
 
 
 def _columns(rows: pa.Table) -> list[list[str]]:

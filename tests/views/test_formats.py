@@ -52,6 +52,59 @@ def test_csv(con: Any) -> None:
     assert [row["many"] for row in rows] == ["[1,2]", "", "[]"]
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        *(
+            "=1+1",
+            "+1208",
+            "-1",
+            "@SUM(A1)",
+            "\t=1",
+            "\r=1",
+            "\n=1",
+            "\uff1d1",
+            "\uff0b1",
+            "\uff0d1",
+            "\uff20x",
+        ),
+        *("202004250912250132110000003150", "0123", "1-2", "3E5", " 7", ".5", "(5)"),
+    ],
+)
+def test_excel_guards_text(con: Any, text: str) -> None:
+    """A text that a spreadsheet would work out, a column's name too, gets an apostrophe."""
+    sql = f"select '{text}' as cell, '{text}' as \"{text}\""
+    body = written(con, sql, format="excel").decode("utf-8-sig")
+    assert list(csv.reader(io.StringIO(body, newline=""))) == [
+        ["cell", f"'{text}"],
+        [f"'{text}", f"'{text}"],
+    ]
+
+
+def test_excel_leaves_the_rest(con: Any) -> None:
+    """Numbers, instants, NULL and plain words are as in csv, behind the mark of UTF-8."""
+    sql = "select -5 as n, 0.5 as f, null::varchar as x, 'a=b' as t, timestamptz '2025-01-02' as at"
+    plain, marked = (written(con, sql, format=name) for name in ("csv", "excel"))
+    assert b"\xef\xbb\xbf" + plain == marked
+
+
+def test_csv_is_not_guarded(con: Any) -> None:
+    """Plain csv gives text as it is: what reads it back gets what was there."""
+    body = written(con, "select '=1+1' as x, '+1208' as ani", format="csv").decode()
+    assert list(csv.reader(io.StringIO(body))) == [["x", "ani"], ["=1+1", "+1208"]]
+
+
+def test_markdown(con: Any) -> None:
+    """Numbers stand right, rates are percentages, and nothing in a cell breaks the table."""
+    sql = "select 5 as n, 0.25 as talk_share, e'a|b\n*c*' as words union all select 6, null, null"
+    assert written(con, sql + " order by n", format="markdown").decode().splitlines() == [
+        "| n | talk_share | words |",
+        "| ---: | ---: | --- |",
+        r"| 5 | 25.0 % | a\|b·\*c\* |",
+        "| 6 |  |  |",
+    ]
+
+
 def test_json_and_jsonl(con: Any) -> None:
     """Both hold the same objects, typed; json is one document, jsonl one a line."""
     rows = json.loads(written(con, VALUES, format="json"))
@@ -89,6 +142,11 @@ def test_no_rows(con: Any, name: str) -> None:
     match name:
         case "csv":
             assert next(csv.reader([body.decode()])) == names
+        case "excel":
+            assert next(csv.reader([body.decode("utf-8-sig")])) == names
+        case "markdown":
+            assert body.decode().splitlines()[0] == f"| {' | '.join(names)} |"
+            assert body.count(b"\n") == 2
         case "json":
             assert json.loads(body) == []
         case "jsonl":

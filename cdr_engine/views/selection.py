@@ -1,0 +1,115 @@
+"""
+A part of the calls, chosen before any view counts them.
+
+Plan. The base relation is put aside under another name and two views take its place.
+
+- `calls` keeps the calls whose enqueue_time lies in the period.
+- `stg_calls`, and so every mart, keeps those whose started_at does, as the marts' days go by it. It
+  reads a little more than the period, because the two clocks of one call may differ.
+
+Both narrow by enqueue_time, cloud_profile_id and account_id, which the files have statistics and
+folders for: row groups of other months and files of other accounts are not read.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from cdr_engine.errors import ViewError
+from cdr_engine.views.catalogue import catalogue
+from cdr_engine.views.quoting import text
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from duckdb import DuckDBPyConnection
+
+__all__ = ["Selection", "restrict"]
+
+READ = "calls_of_selection"
+"""What stg_calls reads instead of `calls`."""
+
+
+class Selection(NamedTuple):
+    """Which calls count; what is empty or None leaves all in."""
+
+    start: datetime | None = None
+    """The first instant that belongs to the period."""
+    end: datetime | None = None
+    """The first instant behind it."""
+    accounts: tuple[str, ...] = ()
+    profiles: tuple[str, ...] = ()
+    """Ids of cloud profiles, or their names in any case."""
+
+
+def restrict(con: DuckDBPyConnection, selection: Selection) -> None:
+    """
+    Narrow all views of an open dataset to a part of its calls, for as long as it is open.
+
+    Rejects have an account only: a period or a profile leaves them as they are. Calls without any
+    time are in no period.
+
+    Raises
+    ------
+    ViewError
+        DuckDB refuses, or the catalogue no longer reads `main.calls` in one place.
+    """
+    import duckdb
+
+    if selection == Selection():
+        return
+    try:
+        _restrict(con, selection)
+    except duckdb.Error as error:
+        raise ViewError(f"cannot narrow the views: {str(error).splitlines()[0]}") from error
+
+
+def _restrict(con: DuckDBPyConnection, selection: Selection) -> None:
+    (staging,) = (view for view in catalogue() if view.name == "stg_calls")
+    if staging.sql.count("main.calls") != 1:
+        raise ViewError("stg_calls must read main.calls, once, to be narrowed")
+    rows = con.execute("select clock_tolerance_s from params").fetchall()
+    # Clocks are compared by their minutes, so two that agree differ by up to a minute more.
+    apart = f"to_seconds({int(rows[0][0])} + 60)"
+    for relation in ("calls", "rejects"):
+        con.execute(f"alter view {relation} rename to all_{relation}")
+    chosen = [*_one_of("account_id", selection.accounts), *_profiles(selection.profiles)]
+    near = [*_period("enqueue_time", selection, apart), *chosen]
+    exact = [*_period("enqueue_time", selection), *chosen]
+    _create(con, READ, "all_calls", near)
+    _create(con, "calls", "all_calls", exact)
+    _create(con, "rejects", "all_rejects", _one_of("account_id", selection.accounts))
+    sql = staging.sql.replace("main.calls", f"main.{READ}")
+    _create(con, "stg_calls", f"({sql})", _period("started_at", selection))
+    con.execute(f"comment on view stg_calls is {text(staging.comment)}")
+
+
+def _create(con: DuckDBPyConnection, name: str, source: str, conditions: list[str]) -> None:
+    where = " and ".join(f"({condition})" for condition in conditions) or "true"
+    con.execute(f"create or replace view {name} as select * from {source} where {where}")  # noqa: S608  # quoted parts
+
+
+def _period(column: str, selection: Selection, apart: str = "to_seconds(0)") -> list[str]:
+    """Half-open, with so much room on either side."""
+    bounds = ((">=", selection.start, "-"), ("<", selection.end, "+"))
+    return [
+        f"{column} {compare} timestamptz {text(bound.isoformat())} {sign} {apart}"
+        for compare, bound, sign in bounds
+        if bound is not None
+    ]
+
+
+def _one_of(column: str, values: tuple[str, ...]) -> list[str]:
+    if not values:
+        return []
+    return [f"{column} in ({', '.join(map(text, values))})"]
+
+
+def _profiles(profiles: tuple[str, ...]) -> list[str]:
+    """Digits are an id, anything else is a name."""
+    ids = [profile for profile in profiles if profile.isdecimal() and profile.isascii()]
+    names = tuple(profile.lower() for profile in profiles if profile not in ids)
+    conditions = _one_of("lower(profile_name)", names)
+    if ids:
+        conditions.append(f"cloud_profile_id in ({', '.join(ids)})")
+    return [" or ".join(conditions)] if conditions else []
