@@ -9,7 +9,10 @@ from __future__ import annotations
 
 import inspect
 import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
+
+from cyclopts import App
 
 from cdr_engine.cli import app
 from cdr_engine.columns import calls_schema
@@ -40,13 +43,22 @@ def columns() -> str:
     )
 
 
+def functions(within: App, prefix: str) -> Iterator[tuple[str, Callable[..., object]]]:
+    """Every command with its function, by name; of a group of commands, those in it."""
+    for name in sorted(name for name in within if not name.startswith("-")):
+        function = within[name].default_command
+        if function is None:
+            yield from functions(within[name], f"{prefix} {name}")
+        else:
+            yield f"{prefix} {name}", function
+
+
 def commands() -> str:
     """What each command does, from its function."""
     sections = []
-    for name in sorted(name for name in app if not name.startswith("-")):
-        function = app[name].default_command
+    for name, function in functions(app, "cdr"):
         text = inspect.cleandoc(function.__doc__ or "").partition("\n\nParameters\n")[0]
-        sections.append(f"## cdr {name}\n\n{text}\n")
+        sections.append(f"## {name}\n\n{text}\n")
     return "# Commands\n\n`cdr COMMAND --help` lists the flags.\n\n" + "\n".join(sections)
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 from cyclopts import App, CycloptsError
 
-from cdr_engine.cli import answers, benchmark, demonstration, discovery, transfer
+from cdr_engine.cli import answers, benchmark, configuration, demonstration, discovery, transfer
 from cdr_engine.cli.consoles import leave_to_nobody
 from cdr_engine.errors import CdrError
 
@@ -51,6 +51,7 @@ for command in (
     answers.views,
     answers.query,
     benchmark.bench,
+    configuration.config,
 ):
     app.command(command)
 
