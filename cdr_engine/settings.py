@@ -1,42 +1,47 @@
 """
 Settings: flag over environment over `./cdr.toml` over the user's `cdr.toml` over default.
 
-Secrets come from the environment, or from a file of their own that the environment names, never
-from a flag or `cdr.toml`, and never appear in a repr. As the secrets of containers are mounted for
-a group, such a file may be readable by its group, but not by everybody.
+Secrets come from elsewhere, see `secret_sources`, and never appear in a repr.
 """
 
 from __future__ import annotations
 
 import os
 import re
-import stat
 import tomllib
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 from zoneinfo import ZoneInfo
 
 import msgspec
 
 from cdr_engine.errors import ConfigError, UsageError
+from cdr_engine.secret_sources import read_secret, secret_origin
+from cdr_engine.windows import size_of
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
-    from cdr_engine.errors import CdrError
-
-__all__ = ["RateLimit", "Secrets", "Settings", "duration_s", "load_settings", "rate_limits"]
+__all__ = [
+    "Layer",
+    "RateLimit",
+    "Secrets",
+    "Settings",
+    "duration_s",
+    "load_settings",
+    "origins",
+    "rate_limits",
+    "setting_files",
+]
 
 FILE_NAME = "cdr.toml"
 POLITE = "3/60s,9/15min"
 """Report calls the vendor allows on sister endpoints, per sub-account."""
 
 RATE = re.compile(r"([1-9][0-9]{0,5})/([1-9][0-9]{0,4})?(s|min|h)")
-DURATION = re.compile(r"([1-9][0-9]{0,6})(s|min|h)")
-WINDOW = re.compile(r"auto|[1-9][0-9]{0,4}\s*[hdw]", re.IGNORECASE)
-MAX_SECRET_BYTES = 1 << 16
+DURATION = re.compile(r"([1-9][0-9]{0,6})\s*(s|min|h|d)")
 LEAST_ONE = ("jobs", "max_attempts")
-UNITS = {"s": 1, "min": 60, "h": 3600}
+UNITS = {"s": 1, "min": 60, "h": 3600, "d": 86_400}
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -77,13 +82,16 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 
 
 class Secrets(msgspec.Struct, frozen=True, kw_only=True):
-    """Tokens and credentials, each from a variable or from a file that a variable names."""
+    """Tokens and credentials; see `secret_sources` for where each comes from."""
 
     engage_token: str | None = None
     api_token: str | None = None
     rc_client_id: str | None = None
     rc_client_secret: str | None = None
     rc_jwt: str | None = None
+    engage_user: str | None = None
+    engage_password: str | None = None
+    engage_platform_id: str | None = None
 
     def __repr__(self) -> str:
         known = [name for name in self.__struct_fields__ if getattr(self, name)]
@@ -91,15 +99,44 @@ class Secrets(msgspec.Struct, frozen=True, kw_only=True):
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> Secrets:
-        """
-        Read CDR_ENGAGE_TOKEN and the like, or the file that CDR_ENGAGE_TOKEN_FILE names.
+        """Read CDR_ENGAGE_TOKEN, CDR_ENGAGE_TOKEN_FILE and so on; for errors see `read_secret`."""
+        return cls(
+            **{name: read_secret(variable(name), environment) for name in cls.__struct_fields__}
+        )
 
-        Raises
-        ------
-        ConfigError
-            If a file cannot be read or can be read by everybody, or a secret is given twice.
-        """
-        return cls(**{name: _secret(name, environment) for name in cls.__struct_fields__})
+    @classmethod
+    def origins(cls, environment: Mapping[str, str]) -> dict[str, str | None]:
+        """Name the variable each secret comes from, without reading it; None if there is none."""
+        names = cls.__struct_fields__
+        return {name: secret_origin(variable(name), environment) for name in names}
+
+
+class Layer(NamedTuple):
+    """What one source says, from a flag, a variable or a file."""
+
+    kind: Literal["flag", "variable", "file"]
+    place: str
+    """Name of the flag or variable, path of the file."""
+    values: dict[str, Any]
+
+    def check(self) -> None:
+        """Raise UsageError for a flag, ConfigError else, naming the source, if a value is bad."""
+        try:
+            _check(msgspec.convert(self.values, Settings, strict=False))
+        except (msgspec.ValidationError, ConfigError) as error:
+            text = f"settings from {self.source}: {error}"
+        else:
+            return
+        raise UsageError(text) if self.kind == "flag" else ConfigError(text)
+
+    @property
+    def source(self) -> str:
+        """As messages name it."""
+        return {
+            "flag": f"the command line, {self.place}",
+            "variable": f"the environment, {self.place}",
+            "file": self.place,
+        }[self.kind]
 
 
 class RateLimit(NamedTuple):
@@ -160,46 +197,56 @@ def load_settings(
     UsageError
         If the value of a flag does not fit.
     """
-    environment = os.environ if environment is None else environment
     values: dict[str, Any] = {}
-    for path in (_user_file(environment), (folder or Path()) / FILE_NAME):
-        if path.is_file():
-            values |= _checked(_read(path), str(path))
-    for name, value in _from_environment(environment).items():
-        values |= _checked({name: value}, f"the environment, CDR_{name.upper()}")
-    given = {name: value for name, value in flags.items() if value is not None}
-    values |= _checked(given, "the command line", UsageError)
+    for layer in _layers(flags, environment, folder):
+        values |= layer.values
     return msgspec.convert(values, Settings, strict=False)
 
 
-def _secret(name: str, environment: Mapping[str, str]) -> str | None:
-    variable = f"CDR_{name.upper()}"
-    value, file = environment.get(variable), environment.get(f"{variable}_FILE")
-    if value and file:
-        raise ConfigError(f"{variable} and {variable}_FILE are both set: keep one")
-    return _secret_file(Path(file).expanduser(), f"{variable}_FILE") if file else value or None
+def origins(
+    flags: Mapping[str, Any],
+    *,
+    environment: Mapping[str, str] | None = None,
+    folder: Path | None = None,
+) -> dict[str, Layer]:
+    """Tell which source each setting comes from, but for defaults; errors as `load_settings`."""
+    layers = _layers(flags, environment, folder)
+    return {name: layer for layer in layers for name in layer.values}
 
 
-def _secret_file(path: Path, variable: str) -> str:
-    """Read a secret; as ssh does, refuse a file that others may read."""
-    try:
-        with path.open("rb") as stream:
-            mode = os.fstat(stream.fileno()).st_mode
-            content = stream.read(MAX_SECRET_BYTES)
-        text = content.decode().strip()
-    except (OSError, UnicodeDecodeError) as error:
-        reason = (error.strerror if isinstance(error, OSError) else None) or "it is not text"
-        raise ConfigError(f"{variable}: {path} cannot be read: {reason}") from None
-    if mode & stat.S_IROTH:
-        raise ConfigError(f"{variable}: {path} can be read by everybody: chmod 600 it")
-    if not text:
-        raise ConfigError(f"{variable}: {path} is empty")
-    return text
-
-
-def _user_file(environment: Mapping[str, str]) -> Path:
+def setting_files(
+    environment: Mapping[str, str] | None = None, folder: Path | None = None
+) -> tuple[Path, Path]:
+    """Return where the user's and the working folder's `cdr.toml` are looked for."""
+    environment = os.environ if environment is None else environment
     home = environment.get("XDG_CONFIG_HOME") or str(Path("~/.config").expanduser())
-    return Path(home) / "cdr" / FILE_NAME
+    return Path(home) / "cdr" / FILE_NAME, (folder or Path()) / FILE_NAME
+
+
+def variable(name: str) -> str:
+    """Name the variable of a setting or a secret."""
+    return f"CDR_{name.upper()}"
+
+
+def _layers(
+    flags: Mapping[str, Any], environment: Mapping[str, str] | None, folder: Path | None
+) -> Iterator[Layer]:
+    """Every source that says something, from the weakest to the strongest, checked."""
+    environment = os.environ if environment is None else environment
+    layers = [
+        Layer("file", str(path), _read(path))
+        for path in setting_files(environment, folder)
+        if path.is_file()
+    ]
+    for name, value in _from_environment(environment).items():
+        layers.append(Layer("variable", variable(name), {name: value}))
+    for name, value in flags.items():
+        if value is not None:
+            flag = "account" if name == "accounts" else name.replace("_", "-")
+            layers.append(Layer("flag", f"--{flag}", {name: value}))
+    for layer in layers:
+        layer.check()
+        yield layer
 
 
 def _read(path: Path) -> dict[str, Any]:
@@ -212,34 +259,23 @@ def _read(path: Path) -> dict[str, Any]:
 def _from_environment(environment: Mapping[str, str]) -> dict[str, Any]:
     values: dict[str, Any] = {}
     for name in Settings.__struct_fields__:
-        text = environment.get(f"CDR_{name.upper()}")
+        text = environment.get(variable(name))
         if text:
             values[name] = text.replace(",", " ").split() if name == "accounts" else text
-    return values
-
-
-def _checked(
-    values: dict[str, Any], source: str, error_type: type[CdrError] = ConfigError
-) -> dict[str, Any]:
-    """Return the values of one source; raise `error_type`, naming the source, if one is bad."""
-    try:
-        found = msgspec.convert(values, Settings, strict=False)
-        _check(found)
-    except (msgspec.ValidationError, ConfigError) as error:
-        raise error_type(f"settings from {source}: {error}") from error
     return values
 
 
 def _check(settings: Settings) -> None:
     """Raise ConfigError, naming the setting, where a value of the right type makes no sense."""
     rate_limits(settings.rate_limit)
-    if not WINDOW.fullmatch(settings.window.strip()):
-        raise ConfigError(f"window {settings.window!r}: write auto, or a size such as 12h or 1d")
-    if settings.deadline is not None:
-        try:
-            duration_s(settings.deadline)
-        except ConfigError as error:
-            raise ConfigError(f"deadline: {error}") from error
+    try:
+        size_of(settings.window)
+    except UsageError as error:
+        raise ConfigError(str(error)) from None
+    try:
+        duration_s(settings.deadline)
+    except ConfigError as error:
+        raise ConfigError(f"deadline: {error}") from None
     for name in LEAST_ONE:
         if getattr(settings, name) < 1:
             raise ConfigError(f"{name} is less than 1")

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import inspect
 import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from cyclopts import App
@@ -42,21 +43,21 @@ def columns() -> str:
     )
 
 
-def _below(command: App) -> list[str]:
-    """The names of a command's own commands."""
-    return [name for name in command if not name.startswith("-")]
+def functions(within: App, prefix: str) -> Iterator[tuple[str, Callable[..., object]]]:
+    """Every command with its function, by name, and those below it."""
+    for name in sorted(name for name in within if not name.startswith("-")):
+        function = within[name].default_command
+        if function is not None:
+            yield f"{prefix} {name}", function
+        yield from functions(within[name], f"{prefix} {name}")
 
 
 def commands() -> str:
     """What each command does, from its function."""
     sections = []
-    names = sorted(name for name in app if not name.startswith("-"))
-    found = [(name, app[name]) for name in names]
-    found += [(f"{name} {below}", at[below]) for name, at in found for below in _below(at)]
-    for name, command in sorted(found, key=lambda pair: pair[0]):
-        function = command.default_command
+    for name, function in functions(app, "cdr"):
         text = inspect.cleandoc(function.__doc__ or "").partition("\n\nParameters\n")[0]
-        sections.append(f"## cdr {name}\n\n{text}\n")
+        sections.append(f"## {name}\n\n{text}\n")
     return "# Commands\n\n`cdr COMMAND --help` lists the flags.\n\n" + "\n".join(sections)
 
 

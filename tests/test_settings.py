@@ -130,6 +130,7 @@ WRONG = [
     ("deadline", "soon"),
     ("jobs", "0"),
     ("max_attempts", "0"),
+    ("trust_environment", "perhaps"),
 ]
 
 
@@ -138,8 +139,10 @@ WRONG = [
 def test_errors_name_their_source(place: Place, source: str, name: str, value: str) -> None:
     """A value that does not fit is refused in one line that says where it stands and what it is."""
     flags = {}
-    variable = f"the environment, CDR_{name.upper()}"
-    told = {"flag": "the command line", "environment": variable}.get(source)
+    told = {
+        "flag": f"the command line, --{name.replace('_', '-')}",
+        "environment": f"the environment, CDR_{name.upper()}",
+    }.get(source)
     if source == "flag":
         flags[name] = value
     elif source == "environment":

@@ -8,7 +8,15 @@ from typing import TYPE_CHECKING, NoReturn
 
 from cyclopts import App, CycloptsError
 
-from cdr_engine.cli import answers, benchmark, demonstration, discovery, questions, transfer
+from cdr_engine.cli import (
+    answers,
+    benchmark,
+    configuration,
+    demonstration,
+    discovery,
+    questions,
+    transfer,
+)
 from cdr_engine.cli.consoles import leave_to_nobody
 from cdr_engine.errors import CdrError
 from cdr_engine.start import spare
@@ -54,6 +62,7 @@ for command in (
     questions.query,
     questions.check,
     benchmark.bench,
+    configuration.config,
 ):
     app.command(command)
 app.register_install_completion_command()

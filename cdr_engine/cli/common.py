@@ -86,14 +86,16 @@ def open_service(settings: Settings) -> ReportService:
     ConfigError
         If there are none.
     """
-    from cdr_engine.api import ReportService, RingCentralApp, token_source
+    from cdr_engine.api import EngageLogin, ReportService, RingCentralApp, token_source
     from cdr_engine.settings import Secrets
 
     secrets = Secrets.from_environment(os.environ)
     parts = (secrets.rc_client_id, secrets.rc_client_secret, secrets.rc_jwt)
+    login = (secrets.engage_user, secrets.engage_password, secrets.engage_platform_id)
     token = token_source(
         engage_token=secrets.engage_token,
         app=RingCentralApp(*(part or "" for part in parts)) if any(parts) else None,
+        login=EngageLogin(*(part or "" for part in login)) if any(login) else None,
         api_token=secrets.api_token,
         base_url=settings.base_url,
         rc_server_url=settings.rc_server_url,

@@ -14,14 +14,16 @@ from starlette.routing import Route
 from cdr_engine.simulator.centre import Account
 from cdr_engine.simulator.faults import Answer
 from cdr_engine.simulator.service import ADMIN_ID, as_json, as_response
+from cdr_engine.simulator.switches import Switches
 from cdr_engine.simulator.tokens import LEGACY_LIFETIME_S, RC_LIFETIME_S, RateLimiter, TokenBook
 
 __all__ = ["AuthService"]
 
 _REFRESH_LIFETIME_S = 7 * 86_400.0
 _FOREVER_S = 1e12
+_JWT_GRANT = "urn:ietf:params:oauth:grant-type:jwt-bearer"
 _GRANTS = {
-    "urn:ietf:params:oauth:grant-type:jwt-bearer": "assertion",
+    _JWT_GRANT: "assertion",
     "password": "password",
     "refresh_token": "refresh_token",
 }
@@ -43,17 +45,18 @@ class AuthService:
         Where tokens are kept.
     accounts
         Named in the answers to logins.
-    exchange_limits
-        Of exchanges, as pairs of calls and seconds.
+    switches
+        How often exchanges are allowed, and whether JWTs are known.
     """
 
     def __init__(
         self,
         tokens: TokenBook,
         accounts: tuple[Account, ...],
-        exchange_limits: tuple[tuple[int, float], ...] = (),
+        switches: Switches,
     ) -> None:
-        self._exchanges = RateLimiter(exchange_limits)
+        self._exchanges = RateLimiter(switches.exchange_limits)
+        self._switches = switches
         self._tokens = tokens
         self._accounts = accounts
 
@@ -80,6 +83,8 @@ class AuthService:
             return _oauth_error(401, "invalid_client", "OAU-101", "Client credentials are missing")
         if not form.get(_GRANTS.get(grant, ""), ""):
             return _oauth_error(400, "invalid_grant", "OAU-250", "Grant cannot be used")
+        if grant == _JWT_GRANT and self._switches.jwt_refused:
+            return _oauth_error(400, "invalid_grant", "OAU-214", "JWT is not known")
         if grant == "refresh_token" and not self._tokens.spend("rc-refresh", form[grant]):
             return _oauth_error(400, "invalid_grant", "OAU-210", "Token not found")
         return as_json(

@@ -185,7 +185,7 @@ class Simulator:
         source = self._source()
         reports = ReportService(source, self.switches, tokens, self._fault, self._replay)
         routes = [
-            *AuthService(tokens, source.accounts, self.switches.exchange_limits).routes(),
+            *AuthService(tokens, source.accounts, self.switches).routes(),
             *reports.routes(),
             Route("/voice/api/{path:path}", _nothing_here, methods=_METHODS),
             Route("/{path:path}", _web_page, methods=_METHODS),

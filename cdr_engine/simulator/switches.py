@@ -65,6 +65,8 @@ class Switches:
         Report calls, such as "3/60s,9/15min"; None leaves the endpoint open.
     exchange_limit
         Exchanges of a RingCentral token, in the same form; the vendor allows 5 a minute.
+    jwt_refused
+        The OAuth server does not know the JWT, as one that was revoked.
     users_forbidden
         The user may not list users, as a mere reporting user may not.
     stall_s
@@ -88,6 +90,7 @@ class Switches:
     token_lifetime_s: float = 300.0
     rate_limit: str | None = None
     exchange_limit: str | None = "5/60s"
+    jwt_refused: bool = False
     users_forbidden: bool = False
     stall_s: float = 60.0
 

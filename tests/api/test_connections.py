@@ -175,3 +175,21 @@ def test_abort_in_tls(server: TlsServer) -> None:
         error = waiting.exception(timeout=1)
     assert isinstance(error, ApiError)
     assert "given up" in str(error)
+
+
+def test_abort_in_a_handshake() -> None:
+    """A server that takes the connection and never speaks TLS does not hold up an abort."""
+    with (
+        socket.create_server(("127.0.0.1", 0)) as silent,
+        ReportService(f"https://127.0.0.1:{silent.getsockname()[1]}", StaticToken("t")) as service,
+        ThreadPoolExecutor() as pool,
+    ):
+        waiting = pool.submit(service.accounts)
+        connection, _ = silent.accept()
+        with connection:
+            assert connection.recv(1)
+            service.abort()
+
+            error = waiting.exception(timeout=1)
+    assert isinstance(error, ApiError)
+    assert "given up" in str(error)

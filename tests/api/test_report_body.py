@@ -53,6 +53,47 @@ def test_chunked_in_pieces(
         assert body.sha256 == hashlib.sha256(CSV).hexdigest()
 
 
+@pytest.mark.parametrize("size", [1000, 8192, 70_000, 300_000])
+def test_small_pieces_are_joined(
+    connect: Connect, http: type[Http], request_: ReportRequest, size: int
+) -> None:
+    """However small the pieces that the service sends, all chunks but the last are large."""
+    sent = CSV * 600
+    service = connect(http.chunked(*(sent[i : i + size] for i in range(0, len(sent), size))))
+
+    with service.report(request_) as body:
+        chunks = list(body)
+    assert sent == b"".join(chunks)
+    assert all(JOINED_BYTES <= len(chunk) < JOINED_BYTES + 300_000 for chunk in chunks[:-1])
+    assert len(chunks) > 2
+
+
+def test_pieces_are_not_held_for_long(
+    connect: Connect, http: type[Http], request_: ReportRequest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of a body that comes slowly, what came is handed on before there is much of it."""
+    monkeypatch.setattr("cdr_engine.api.body.HELD_S", 0.1)
+    drip = [step for i in range(10) for step in (http.chunks(CSV[i : i + 1], end=b""), 0.04)]
+    service = connect([http.head(200, TEXT, CHUNKED), *drip, http.chunks()])
+
+    with service.report(request_) as body:
+        chunks = list(body)
+    assert CSV[:10] == b"".join(chunks)
+    assert 2 < len(chunks) < 8
+
+
+def test_what_came_before_a_break(
+    connect: Connect, http: type[Http], request_: ReportRequest
+) -> None:
+    """Pieces that came before a body broke off are handed on before the error is raised."""
+    service = connect([http.head(200, TEXT, CHUNKED), http.chunks(CSV, CSV, end=b"")])
+    received = []
+    with service.report(request_) as body, pytest.raises(IncompleteReport):
+        received.extend(body)
+
+    assert CSV + CSV == b"".join(received)
+
+
 def test_content_length_byte_by_byte(
     connect: Connect, http: type[Http], request_: ReportRequest
 ) -> None:

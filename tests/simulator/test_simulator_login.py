@@ -92,6 +92,25 @@ def test_exchange(shared: Any) -> None:
     assert full["tokenType"] == "Bearer"
 
 
+def test_jwt_that_is_not_known(with_switches: Callable[..., Any]) -> None:
+    """A revoked JWT is worth nothing: a 400 with an OAuth error."""
+    answer = oauth(with_switches(jwt_refused=True), grant_type=JWT, assertion="a.b.c")
+
+    assert answer.status_code == 400
+    assert answer.json()["error"] == "invalid_grant"
+
+
+def test_exchange_limit(with_switches: Callable[..., Any]) -> None:
+    """Beyond the limit an exchange is refused, with the seconds until the next one."""
+    caller = with_switches(exchange_limit="1/60s")
+    exchange(caller)
+    token = oauth(caller, grant_type=JWT, assertion="a.b.c").json()["access_token"]
+    answer = post(caller, "/api/auth/login/rc/accesstoken", rcAccessToken=token)
+
+    assert answer.status_code == 429
+    assert 0 < int(answer.headers["retry-after"]) <= 60
+
+
 def test_exchange_of_a_foreign_token(shared: Any) -> None:
     """A token that the service has not issued is worth nothing."""
     answer = post(shared, "/api/auth/login/rc/accesstoken", rcAccessToken="x")
