@@ -43,6 +43,9 @@ MARGIN = 0.2
 WAIT_S = 60.0
 """After a 429 without Retry-After: the limit of exchanges is one of a minute."""
 
+LEAST_WAIT_S = 0.5
+"""Also after a Retry-After of 0."""
+
 POSTPONED_S = 10.0
 """Until the next try where a token could not be renewed ahead of its end."""
 
@@ -79,6 +82,9 @@ class Held(NamedTuple):
     refresh: str | None
     renew_at: float
     ends_at: float
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}(***)"
 
 
 class BoughtToken:
@@ -157,7 +163,9 @@ class BoughtToken:
         try:
             self._bought(old, 0)
         except CdrError:
-            # the token is good for a while yet, and what failed may have passed by then
+            # the token is good for a while yet, and what failed may have passed by then; who
+            # waits because the token was refused has more patience, and tries again
+            self._failure = None
             self._held = old._replace(refresh=None, renew_at=monotonic() + POSTPONED_S)
 
     def _bought(self, old: Held | None, budget_s: float) -> Held:
@@ -193,7 +201,8 @@ class BoughtToken:
             try:
                 return self._buy()
             except ServiceRefused as error:
-                wait_s = WAIT_S if error.retry_after_s is None else error.retry_after_s
+                told_s = WAIT_S if error.retry_after_s is None else error.retry_after_s
+                wait_s = max(told_s, LEAST_WAIT_S)
                 if error.status != TOO_MANY or monotonic() + wait_s > ends:
                     raise
             if self._aborted.wait(wait_s):

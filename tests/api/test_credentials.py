@@ -221,6 +221,22 @@ def test_renewal_ahead_that_fails(
     assert token.headers() == token.headers()
 
 
+def test_refused_while_a_renewal_ahead_fails(
+    logins: Callable[..., TokenSource], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A thread whose token was refused does not take over the failure of a renewal ahead."""
+    monkeypatch.setattr("cdr_engine.api.credentials.MARGIN", 1)
+    token = logins(OAUTH, FIRST, [0.5, refusal(401, b"")], refusal(503, b""), OAUTH, SECOND)
+    old = token.headers()
+    with ThreadPoolExecutor() as pool:
+        ahead = pool.submit(token.headers)
+        time.sleep(0.1)
+
+        assert token.renew(old)
+        assert ahead.result(timeout=5)
+    assert {"Authorization": "Bearer two-canary-7"} == token.headers()
+
+
 def test_token_that_expires_under_eight_threads() -> None:
     """Tokens that end in the middle of the work of eight threads fail no request of theirs."""
     with Simulator(switches=Switches(token_lifetime_s=0.2, exchange_limit=None)) as simulator:
