@@ -36,7 +36,7 @@ __all__ = ["Body", "Observer", "Origin", "Report", "load", "read_csv"]
 
 DECODERS = 2
 """Threads that decode; Arrow works outside the interpreter's lock."""
-UNDER_WAY = 6
+UNDER_WAY = 4
 """Blocks cut but not yet handed on."""
 
 REJECTS_KEPT = 10_000

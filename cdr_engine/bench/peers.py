@@ -75,10 +75,11 @@ def literal(text: object) -> str:
 
 def cdr_engine(load: Load) -> None:
     """Load as `cdr ingest` does: ledger, rejects, checksums and commit included."""
-    from cdr_engine import ingest
     from cdr_engine.start import spare
 
     spare()
+    from cdr_engine import ingest
+
     with tempfile.TemporaryDirectory(dir=load.target.parent) as folder:
         summary = ingest([load.source], folder, time_zone=load.time_zone)
         summary.files[0].path.replace(load.target)

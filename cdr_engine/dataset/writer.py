@@ -25,6 +25,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from cdr_engine.dataset.behind import Behind
 from cdr_engine.dataset.footer import FOOTER_KEY, DataFile, Footer, read_footer
 from cdr_engine.dataset.layout import FILE_MODE, PARTIAL, Layout, make_folder, sync_folder
 from cdr_engine.dataset.seal import BLANK, SEAL_KEY, seal
@@ -95,6 +96,7 @@ class DataFileWriter:
         working = layout.place(account_id, f"{os.getpid()}-{secrets.token_hex(8)}")
         self._calls, self._rejected = (path.with_name(f".{path.stem}{PARTIAL}") for path in working)
         self._writers: dict[Path, Any] = {}
+        self._behind = Behind()
 
     def __enter__(self) -> Self:
         return self
@@ -109,6 +111,7 @@ class DataFileWriter:
 
     def discard(self) -> None:
         """Remove what was written and not committed; after a commit that is nothing."""
+        self._behind.close()
         for path, writer in self._writers.items():
             try:
                 writer.close()
@@ -125,7 +128,8 @@ class DataFileWriter:
         self._held.append(batch)
         self._held_rows += batch.num_rows
         if self._held_rows >= self._row_group_rows:
-            self._flush()
+            held, self._held, self._held_rows = self._held, [], 0
+            self._behind.call(self._append_batches, held)
 
     def reject(self, rejects: Any) -> None:
         """Append rejects, as `rejected.carried` makes them, in the order of the body."""
@@ -195,10 +199,15 @@ class DataFileWriter:
             raise self._refused(error) from error
 
     def _flush(self) -> None:
+        self._behind.settle()
         if self._held:
-            table = pa.Table.from_batches(self._held, self._schema).unify_dictionaries()
-            self._held, self._held_rows = [], 0
-            self._append(self._calls, table)
+            held, self._held, self._held_rows = self._held, [], 0
+            self._append_batches(held)
+
+    def _append_batches(self, batches: list[Any]) -> None:
+        """Write a row group, all its batches with one dictionary a column."""
+        table = pa.Table.from_batches(batches, self._schema).unify_dictionaries()
+        self._append(self._calls, table)
 
     def _flush_rejects(self) -> None:
         if self._rejects:
