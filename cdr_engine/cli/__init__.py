@@ -16,6 +16,7 @@ from cdr_engine.cli import (
     discovery,
     questions,
     transfer,
+    verification,
 )
 from cdr_engine.cli.consoles import leave_to_nobody
 from cdr_engine.errors import CdrError
@@ -56,7 +57,7 @@ for command in (
     transfer.sync,
     transfer.ingest,
     answers.status,
-    answers.verify,
+    verification.verify,
     answers.rejects,
     questions.views,
     questions.query,

@@ -10,7 +10,7 @@ from cyclopts import Parameter
 
 from cdr_engine.cli.common import Common, amount, emit, errors, output, private
 
-__all__ = ["rejects", "status", "verify"]
+__all__ = ["rejects", "status"]
 
 _COMMON = Common()
 
@@ -61,29 +61,6 @@ def status(*, common: Common = _COMMON) -> int:
             console.print(calendar_strip(account, zone))
         for gap in account.gaps:
             console.print(f"gap: {gap}")
-    return 0
-
-
-def verify(*, common: Common = _COMMON) -> int:
-    """Check every page, footer and ledger of the dataset; exit 6 if something is damaged."""
-    from cdr_engine.analysis import status as read_status
-    from cdr_engine.analysis import verify as verify_dataset
-    from cdr_engine.errors import DamagedDataset
-
-    path = common.settings().dataset_path
-    findings = list(verify_dataset(path))
-    if common.json:
-        emit([{"path": str(finding.path), "problem": finding.problem} for finding in findings])
-    else:
-        for finding in findings:
-            output().print(f"{finding.path}: {finding.problem}", soft_wrap=True)
-    if findings:
-        raise DamagedDataset(
-            f"{len(findings)} files of {path} are damaged: remove them and export again"
-        )
-    if not common.json:
-        files = read_status(path).files
-        output().print(f"{amount(len(files))} data files, every page and ledger as it was written")
     return 0
 
 

@@ -22,11 +22,11 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from cdr_engine.dataset import DataFile
-    from cdr_engine.export import ByPeriod, ExportSummary, SinceCoverage
+    from cdr_engine.export import ExportSummary, When
     from cdr_engine.export.bulk import Order
     from cdr_engine.settings import Settings
 
-__all__ = ["export", "ingest", "sync"]
+__all__ = ["Fetching", "export", "fetch", "ingest", "sync"]
 
 Moment = Annotated[str, Parameter(allow_leading_hyphen=True)]
 _COMMON, _CONNECTION = Common(), Connection()
@@ -117,7 +117,7 @@ def export(
     when = ByPeriod(period_of(start, end, order.manner.time_zone), refresh)
     if dry_run:
         return _show_plan(settings, order, when, common)
-    return _fetch(settings, order, when, fetching.log_format, common)
+    return fetch(settings, order, when, fetching.log_format, common)
 
 
 def sync(
@@ -145,18 +145,19 @@ def sync(
     settings = fetching.settings(common, connection)
     order = fetching.order(settings)
     when = since_coverage(start, lookback, order.manner.time_zone)
-    return _fetch(settings, order, when, fetching.log_format, common, is_silent=True)
+    return fetch(settings, order, when, fetching.log_format, common, is_silent=True)
 
 
-def _fetch(
+def fetch(
     settings: Settings,
     order: Order,
-    when: ByPeriod | SinceCoverage,
+    when: When,
     log_format: str,
     common: Common,
     *,
     is_silent: bool = False,
 ) -> int:
+    """Fetch what is due, show how it goes and what came of it."""
     from cdr_engine.cli.progress import export_progress
     from cdr_engine.cli.resume import resuming
     from cdr_engine.cli.tables import ledger_table
@@ -201,9 +202,7 @@ def _fetch(
     return 0
 
 
-def _show_plan(
-    settings: Settings, order: Order, when: ByPeriod | SinceCoverage, common: Common
-) -> int:
+def _show_plan(settings: Settings, order: Order, when: When, common: Common) -> int:
     from cdr_engine.cli.tables import listing, span
     from cdr_engine.export import plan_export
 

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from cdr_engine.export.audit import Comparison, compare_with_service
 from cdr_engine.export.bulk import (
     ByPeriod,
+    ByWindows,
+    Order,
     SinceCoverage,
+    When,
     export_windows,
     order_of,
     plan_export,
@@ -24,14 +28,19 @@ from cdr_engine.export.retry import Patience
 
 __all__ = [
     "ByPeriod",
+    "ByWindows",
+    "Comparison",
     "ExportObserver",
     "ExportOptions",
     "ExportPlan",
     "ExportSummary",
     "Failure",
+    "Order",
     "Patience",
     "SinceCoverage",
     "Split",
+    "When",
+    "compare_with_service",
     "export",
     "export_plan",
     "export_windows",

@@ -28,8 +28,10 @@ if TYPE_CHECKING:
 
 __all__ = [
     "ByPeriod",
+    "ByWindows",
     "Order",
     "SinceCoverage",
+    "When",
     "export_windows",
     "order_of",
     "plan_export",
@@ -65,11 +67,25 @@ class ByPeriod(NamedTuple):
     period: Window
     refresh: bool = False
 
-    def span(self, held: AccountCoverage, whole: Coverage) -> Span:  # noqa: ARG002
+    def spans(self, held: AccountCoverage, whole: Coverage) -> list[Span]:  # noqa: ARG002
         """Return the period; with `refresh` all that is there is due again."""
         if self.period.start >= self.period.end:
             raise UsageError(f"the period {self.period} is empty: --start must lie before --end")
-        return Span(self.period, datetime.min.replace(tzinfo=UTC) if self.refresh else None)
+        return [Span(self.period, datetime.min.replace(tzinfo=UTC) if self.refresh else None)]
+
+
+class ByWindows(NamedTuple):
+    """Certain windows of certain accounts, as far as they are not there."""
+
+    windows: tuple[tuple[str, Window], ...]
+
+    def spans(self, held: AccountCoverage, whole: Coverage) -> list[Span]:  # noqa: ARG002
+        """Return the windows of one account."""
+        return [
+            Span(window, None)
+            for account_id, window in self.windows
+            if account_id == held.account_id
+        ]
 
 
 class SinceCoverage(NamedTuple):
@@ -85,7 +101,7 @@ class SinceCoverage(NamedTuple):
     start: datetime | None = None
     """Overrides where coverage begins; needed where there is none."""
 
-    def span(self, held: AccountCoverage, whole: Coverage) -> Span:
+    def spans(self, held: AccountCoverage, whole: Coverage) -> list[Span]:
         """Return the period; an empty one where everything is too new."""
         end = (self.now - SETTLING).replace(second=0, microsecond=0)
         firsts = [min(each.windows).start for each in whole.accounts if each.windows]
@@ -94,7 +110,10 @@ class SinceCoverage(NamedTuple):
         )
         if start is None:
             raise UsageError("the dataset has no coverage to go on from: give the first --start")
-        return Span(Window(min(start, end), end), self.now - self.lookback)
+        return [Span(Window(min(start, end), end), self.now - self.lookback)]
+
+
+When = ByPeriod | ByWindows | SinceCoverage
 
 
 def order_of(
@@ -164,7 +183,7 @@ def run_export(
     service: ReportService,
     dataset: Path,
     order: Order,
-    when: ByPeriod | SinceCoverage,
+    when: When,
     observer: ExportObserver,
 ) -> ExportSummary:
     """
@@ -206,9 +225,7 @@ def run_export(
     return summary
 
 
-def plan_export(
-    service: ReportService, dataset: Path, order: Order, when: ByPeriod | SinceCoverage
-) -> ExportPlan:
+def plan_export(service: ReportService, dataset: Path, order: Order, when: When) -> ExportPlan:
     """Plan without asking for a report, and without the writer's lock; for errors see above."""
     held = coverage(Layout(dataset))
     _, tasks, covered = _planned(service, held, order, when)
@@ -223,12 +240,12 @@ def plan_export(
 
 
 def _planned(
-    service: ReportService, held: Coverage, order: Order, when: ByPeriod | SinceCoverage
+    service: ReportService, held: Coverage, order: Order, when: When
 ) -> tuple[dict[str, Choice], tuple[Task, ...], int]:
     """What is asked for of each account, its tasks, and how many windows are there and stay."""
     patience = order.manner.patience
     if isinstance(when, ByPeriod):
-        when.span(held.of(None), held)
+        when.spans(held.of(None), held)
     ids = _patiently(lambda: account_ids(service, order.accounts), patience)
     user_id = order.user_id
     choices: dict[str, Choice] = {}
@@ -236,7 +253,7 @@ def _planned(
     covered = 0
     for account_id in ids:
         there = held.of(account_id)
-        span = when.span(there, held)
+        spans = when.spans(there, held)
         if user_id is None:
             user_id = _patiently(service.user_id, patience)
         choice = _choice(service, account_id, user_id, order)
@@ -244,10 +261,11 @@ def _planned(
             continue
         check_mixing(there, choice)
         zone, size = order.manner.time_zone, order.size
-        more, settled = due(there, span.period, size, zone, again_after=span.again_after)
         choices[account_id] = choice
-        tasks += more
-        covered += settled
+        for span in spans:
+            more, settled = due(there, span.period, size, zone, again_after=span.again_after)
+            tasks += more
+            covered += settled
     if not choices:
         raise UsageError(f"no account has cloud {order.selection.what}s: see `cdr accounts`")
     return choices, tuple(sorted(tasks)), covered
