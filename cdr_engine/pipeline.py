@@ -9,6 +9,7 @@ back in their order. What is under way at once is bounded, so memory does not gr
 
 from __future__ import annotations
 
+import re
 import time
 from collections import deque
 from collections.abc import Callable, Iterable
@@ -23,6 +24,7 @@ import pyarrow.compute as pc
 from cdr_engine.blocks import BLOCK_BYTES, Block, BlockCutter, Header
 from cdr_engine.columns import Contract, Decoded, Decoder, calls_schema, plain
 from cdr_engine.dataset import DataFileWriter, Footer, Neighbours
+from cdr_engine.errors import HeaderError
 from cdr_engine.ledger import Ledger, Reject
 from cdr_engine.rejected import listed, renumbered
 
@@ -38,6 +40,9 @@ DECODERS = 2
 """Threads that decode; Arrow works outside the interpreter's lock."""
 UNDER_WAY = 4
 """Blocks cut but not yet handed on."""
+
+COLUMN_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_ ]{0,62}")
+"""What the service may call a column that is new; an error written behind the header is none."""
 
 REJECTS_KEPT = 10_000
 """Rejects that a report keeps for its reader: memory must not grow with a broken body."""
@@ -250,6 +255,8 @@ def load(
         block_bytes=block_bytes,
         under_way=under_way,
     )
+    if origin.source == "report" and not all(map(COLUMN_NAME.fullmatch, report.decoder.unknown)):
+        raise HeaderError("its header line goes on with what is no column's name")
     neighbours = Neighbours(held)
     ledger = report.ledger
     schema = report.decoder.schema

@@ -255,10 +255,21 @@ def wire_pieces(answer: Answer, what: str, pace: Pace) -> Iterator[bytes]:
         if fault is not None:
             raise fault
         if piece is None:
+            check_surplus(answer, what)
             return
         received += len(piece)
         pace.count(len(piece), asked, monotonic())
         yield piece
+
+
+def check_surplus(answer: Answer, what: str) -> None:
+    """Raise IncompleteReport if more came than the length of the body allows."""
+    headers = answer.response.headers
+    length = "" if "transfer-encoding" in headers else headers.get("content-length", "")
+    if length.isdigit() and answer.lifeline.has_surplus(int(length)):
+        raise IncompleteReport(
+            f"{what} goes on behind the length the service gave it, {length} bytes: ask again"
+        )
 
 
 def joined(pieces: Iterable[bytes]) -> Iterator[bytes]:

@@ -14,6 +14,7 @@ import threading
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
+from cdr_engine.api.metering import Meter, is_more_waiting
 from cdr_engine.errors import ServiceUnreachable
 
 if TYPE_CHECKING:
@@ -21,8 +22,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Lifeline", "Lifelines", "too_late"]
 
-CONNECTED = "connection.connect_tcp.complete"
-"""Event of httpcore's `trace` extension whose return value is the network stream."""
+CONNECTED, ENCRYPTED = "connection.connect_tcp.complete", "connection.start_tls.complete"
+"""Events of httpcore's `trace` extension whose return value is the network stream."""
 
 AT_ONCE = struct.pack("ii", 1, 0)
 """A `struct linger`: on, for no time."""
@@ -50,6 +51,8 @@ class Lifeline:
         self._timer: threading.Timer | None = None
         self.cut_for = ""
         """Why it was cut; empty while it is not."""
+        self._meter = Meter()
+        self._is_encrypted = False
 
     def cut_after(self, left_s: float, why: str) -> None:
         """Cut it in so many seconds, unless it is closed by then."""
@@ -64,6 +67,13 @@ class Lifeline:
             for held in self._sockets:
                 shut_down(held)
 
+    def has_surplus(self, length: int) -> bool:
+        """Tell whether more came than a body of this length, once that was read."""
+        if self._meter.body_bytes > length:
+            return True
+        with self._lock:
+            return not self._is_encrypted and any(map(is_more_waiting, self._sockets))
+
     def close(self) -> None:
         """Let go of the socket, which stays open as long as it is held."""
         self._forget(self)
@@ -75,6 +85,9 @@ class Lifeline:
 
     def trace(self, event: str, told: dict[str, Any]) -> None:
         """Take hold of the socket when httpcore tells that it is connected."""
+        if event in (CONNECTED, ENCRYPTED):
+            self._meter.watch(told["return_value"])
+        self._is_encrypted |= event == ENCRYPTED
         if event != CONNECTED:
             return
         connected = told["return_value"].get_extra_info("socket")

@@ -30,9 +30,12 @@ __all__ = ["WatchedBody", "load_window", "origin_of", "request_of"]
 WRITTEN_BY_ERRORS = (b'"errorCode"', b'"generalMessage"', b'"developerMessage"', b"<html")
 """Marks of an error that the service wrote into a body it had already begun."""
 
-BLOCKS_UNDER_WAY = 12
+CHUNK_SIZE = b"^[0-9A-Fa-f]{1,8}\r\n$"
+"""A line that only chunked framing holds (RFC 9112 section 7.1): a wrong size let it in."""
+
+BLOCKS_UNDER_WAY = 8
 FEWEST_BYTES = 1 << 20
-HELD_ROWS, FEWEST_ROWS = 100_000, 20_000
+HELD_ROWS, FEWEST_ROWS = 100_000, 12_500
 """Over all windows under way: blocks and rows not yet written are most of the memory."""
 
 SECOND = timedelta(seconds=1)
@@ -160,7 +163,7 @@ def judge(decoded: Decoded) -> None:
     NotAReport
         If something stands before the header.
     IncompleteReport
-        If the service wrote an error where rows should be, or the end is within a record.
+        If the service wrote an error, or framing, where rows should be, or ends within a record.
     """
     if decoded.ledger.tail_bytes:
         raise IncompleteReport("the report ends within a record, although its framing is complete")
@@ -170,10 +173,12 @@ def judge(decoded: Decoded) -> None:
     if pc.any(pc.equal(rejects.column("reason"), "before the header")).as_py():
         raise NotAReport("the service's answer does not begin with the report's header")
     records = rejects.filter(pc.is_null(rejects.column("column")))
-    is_marked = pc.match_substring(records.column("raw"), WRITTEN_BY_ERRORS[0])
-    for mark in WRITTEN_BY_ERRORS[1:]:
+    is_marked = pc.match_substring_regex(records.column("raw"), CHUNK_SIZE)
+    for mark in WRITTEN_BY_ERRORS:
         is_marked = pc.or_(is_marked, pc.match_substring(records.column("raw"), mark))
     first = pc.index(is_marked, value=True).as_py()
     if first >= 0:
         at = records.column("byte_offset")[first]
-        raise IncompleteReport(f"the service wrote an error into the report at byte {at}")
+        raise IncompleteReport(
+            f"the service wrote an error, or broken framing, into the report at byte {at}"
+        )
