@@ -260,7 +260,10 @@ def load(
     neighbours = Neighbours(held)
     ledger = report.ledger
     schema = report.decoder.schema
-    with DataFileWriter(layout, origin.account_id, schema, row_group_rows) as writer:
+    is_alone = under_way >= UNDER_WAY
+    with DataFileWriter(
+        layout, origin.account_id, schema, row_group_rows, is_alone=is_alone
+    ) as writer:
         for decoded in report.decoded():
             if judge is not None:
                 judge(decoded)

@@ -69,6 +69,9 @@ class DataFileWriter:
         Of the batches that come.
     row_group_rows
         Rows that a row group aims at, which are held in memory until it is written.
+    is_alone
+        No other writer works beside this one: a row group is written by a thread of its own while
+        the next is put together, which takes the memory of another.
 
     Raises
     ------
@@ -82,6 +85,8 @@ class DataFileWriter:
         account_id: str | None,
         schema: Any,
         row_group_rows: int | None = None,
+        *,
+        is_alone: bool = True,
     ) -> None:
         self._layout = layout
         self._row_group_rows = row_group_rows or ROW_GROUP_ROWS
@@ -96,6 +101,7 @@ class DataFileWriter:
         working = layout.place(account_id, f"{os.getpid()}-{secrets.token_hex(8)}")
         self._calls, self._rejected = (path.with_name(f".{path.stem}{PARTIAL}") for path in working)
         self._writers: dict[Path, Any] = {}
+        self._is_alone = is_alone
         self._behind = Behind()
 
     def __enter__(self) -> Self:
@@ -128,8 +134,7 @@ class DataFileWriter:
         self._held.append(batch)
         self._held_rows += batch.num_rows
         if self._held_rows >= self._row_group_rows:
-            held, self._held, self._held_rows = self._held, [], 0
-            self._behind.call(self._append_batches, held)
+            self._flush(now=not self._is_alone)
 
     def reject(self, rejects: Any) -> None:
         """Append rejects, as `rejected.carried` makes them, in the order of the body."""
@@ -198,11 +203,14 @@ class DataFileWriter:
         except (OSError, pa.ArrowException) as error:
             raise self._refused(error) from error
 
-    def _flush(self) -> None:
+    def _flush(self, *, now: bool = True) -> None:
+        """Write what is held: before this returns, or before the next call does."""
         self._behind.settle()
-        if self._held:
-            held, self._held, self._held_rows = self._held, [], 0
+        held, self._held, self._held_rows = self._held, [], 0
+        if held and now:
             self._append_batches(held)
+        elif held:
+            self._behind.call(self._append_batches, held)
 
     def _append_batches(self, batches: list[Any]) -> None:
         """Write a row group, all its batches with one dictionary a column."""

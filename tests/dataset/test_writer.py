@@ -50,7 +50,7 @@ def contents(layout: Layout) -> dict[str, bytes]:
 
 def writing(layout: Layout) -> DataFileWriter:
     """A writer with more rows and rejects than it holds back."""
-    started = DataFileWriter(layout, ACCOUNT, calls_schema())
+    started = DataFileWriter(layout, ACCOUNT, calls_schema(), is_alone=False)
     started.write(batch_of(ROWS))
     started.reject(rejects_of(REJECTS))
     return started
