@@ -55,11 +55,16 @@ def data_files(dataset: Path) -> list[Path]:
 
 
 def leftovers(dataset: Path) -> list[str]:
-    """Files that are neither data, nor rejects, nor the writers' lock."""
+    """Files that are neither data, nor rejects, nor the writers' lock, nor the cache of views."""
+    known = dataset / ".lock", dataset / "cdr.duckdb"
     return sorted(
         str(path.relative_to(dataset))
         for path in dataset.rglob("*")
-        if path.is_file() and path.suffix != ".parquet" and path != dataset / ".lock"
+        if path.is_file()
+        and path.suffix != ".parquet"
+        and path not in known
+        # A cache that was being made when its process was killed goes with a later one.
+        and not path.relative_to(dataset).parts[0].startswith(".cdr-duckdb-")
     )
 
 

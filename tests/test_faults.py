@@ -75,6 +75,7 @@ def test_command_through_a_fault(kind: str, code: int, bench: Bench, tmp_path: P
     command = [sys.executable, "-m", "cdr_engine", "export", "--dataset", str(dataset)]
     command += ["--base-url", bench.base_url(case), "--account", "13670001", "--window", "1d"]
     command += ["--start", f"{case.first:%F}", "--end", f"{case.end:%F}", "--rate-limit", "off"]
+    command += ["--max-attempts", "1", "--jobs", "1"]
     environment = os.environ | {"CDR_ENGAGE_TOKEN": bench.simulators["plain"].token}
 
     def export() -> subprocess.CompletedProcess[str]:
