@@ -23,6 +23,7 @@ from cdr_engine.views import (
     RULES,
     Selection,
     Verdict,
+    View,
     catalogue,
     connect,
     explain,
@@ -39,6 +40,8 @@ if TYPE_CHECKING:
 
     import pyarrow as pa
     from duckdb import DuckDBPyConnection
+
+    from cdr_engine.definitions import Definitions
 
 __all__ = [
     "OpenDataset",
@@ -75,6 +78,10 @@ class OpenDataset:
         Only their calls; all where none are named.
     profiles
         Only calls of these cloud profiles, by id or name.
+    definitions
+        What the views count by; by default the documented defaults.
+    own_views
+        Folder of `.sql` files that join the views.
 
     Raises
     ------
@@ -82,6 +89,10 @@ class OpenDataset:
         If there is no such folder, or one of its data files cannot be read.
     UsageError
         If there is no such zone or account, or the period is empty or cannot be read.
+    ConfigError
+        If the folder of views cannot be read as such.
+    ViewError
+        If DuckDB refuses one of them.
     """
 
     def __init__(
@@ -93,17 +104,20 @@ class OpenDataset:
         end: str | datetime | None = None,
         accounts: Sequence[str] = (),
         profiles: Sequence[str | int] = (),
+        definitions: Definitions | None = None,
+        own_views: str | Path | None = None,
     ) -> None:
         self.path = Path(path)
+        self.catalogue = _catalogue(definitions, own_views)
         self.coverage = status(path)
         self.time_zone = time_zone or (self.coverage.time_zones or ["UTC"])[0]
-        self._connection = connect(self.path, time_zone=self.time_zone)
+        self._connection = self._connect()
         self._missing = self._without_files()
         try:
             self._selection = Selection(
                 *self._period(start, end), self._known(accounts), tuple(map(str, profiles))
             )
-            restrict(self._connection, self._selection)
+            restrict(self._connection, self._selection, self.catalogue)
         except BaseException:
             self.close()
             raise
@@ -122,12 +136,12 @@ class OpenDataset:
     @property
     def tables(self) -> list[str]:
         """What there is to ask below the views: the calls, the rejects, and staging over them."""
-        return [*BASE, *(view.name for view in catalogue() if not view.is_public)]
+        return [*BASE, *(view.name for view in self.catalogue if not view.is_public)]
 
     @property
     def views(self) -> list[str]:
         """The views that answer a question each; `cdr views` says which."""
-        return [view.name for view in catalogue() if view.is_public]
+        return [view.name for view in self.catalogue if view.is_public]
 
     def sql(
         self,
@@ -199,10 +213,13 @@ class OpenDataset:
         missing = self._without_files()
         if missing != self._missing:
             # Answers that are still being read keep what they read alive.
-            connection = connect(self.path, time_zone=self.time_zone)
-            restrict(connection, self._selection)
+            connection = self._connect()
+            restrict(connection, self._selection, self.catalogue)
             self._connection, self._missing = connection, missing
         return self._connection
+
+    def _connect(self) -> DuckDBPyConnection:
+        return connect(self.path, time_zone=self.time_zone, views=self.catalogue)
 
     def _gaps(self, at_most: float) -> Verdict:
         """Windows that no file covers, between an account's first and last."""
@@ -266,6 +283,8 @@ def open_dataset(
     end: str | datetime | None = None,
     accounts: Sequence[str] = (),
     profiles: Sequence[str | int] = (),
+    definitions: Definitions | None = None,
+    own_views: str | Path | None = None,
 ) -> OpenDataset:
     """Open a dataset folder, or a part of its calls, for questions; see `OpenDataset`."""
     return OpenDataset(
@@ -275,10 +294,18 @@ def open_dataset(
         end=end,
         accounts=accounts,
         profiles=profiles,
+        definitions=definitions,
+        own_views=own_views,
     )
 
 
-def write_views(path: str | Path, *, time_zone: str | None = None) -> Path:
+def write_views(
+    path: str | Path,
+    *,
+    time_zone: str | None = None,
+    definitions: Definitions | None = None,
+    own_views: str | Path | None = None,
+) -> Path:
     """
     Write a dataset's `cdr.duckdb`, which holds its views for other tools, and return its path.
 
@@ -288,16 +315,23 @@ def write_views(path: str | Path, *, time_zone: str | None = None) -> Path:
     ----------
     time_zone
         Zone of local days and hours; by default the one most of its reports were made in.
+    definitions
+        What the views count by; by default the documented defaults.
+    own_views
+        Folder of `.sql` files that join the views.
 
     Raises
     ------
     DatasetError
         If there is no such folder, one of its data files cannot be read, or it cannot be written.
+    ConfigError
+        If the folder of views cannot be read as such.
     ViewError
-        If DuckDB cannot read the data files.
+        If DuckDB cannot read the data files, or refuses one of the views.
     """
     zone = time_zone or (status(path).time_zones or ["UTC"])[0]
-    return write_database(Path(path), time_zone=zone)
+    views = _catalogue(definitions, own_views)
+    return write_database(Path(path), time_zone=zone, views=views)
 
 
 def status(path: str | Path) -> Coverage:
@@ -375,6 +409,10 @@ def write_raw_rejects(path: str | Path, out: IO[bytes]) -> int:
         If records of differing headers are there: they make no single file.
     """
     return write_raw(_layout(path), out)
+
+
+def _catalogue(definitions: Definitions | None, own_views: str | Path | None) -> tuple[View, ...]:
+    return catalogue(definitions, Path(own_views) if own_views else None)
 
 
 def _layout(path: str | Path) -> Layout:

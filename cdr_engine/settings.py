@@ -15,6 +15,7 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
+from cdr_engine.definitions import Definitions
 from cdr_engine.errors import ConfigError, UsageError
 from cdr_engine.secret_sources import read_secret, secret_origin
 from cdr_engine.windows import size_of
@@ -69,6 +70,16 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     """Certificates (PEM) to trust instead of the public ones: those of a company's proxy."""
     trust_environment: bool = False
     """Whether HTTPS_PROXY, NO_PROXY, SSL_CERT_FILE and the like are heeded."""
+
+    views: str | None = None
+    """Folder of `.sql` files that join the views; from a file it is meant from the file's place."""
+    definitions: Definitions = Definitions()
+    """What the views count by."""
+
+    @property
+    def views_path(self) -> Path | None:
+        """The folder of the user's views, with ~ resolved."""
+        return Path(self.views).expanduser() if self.views else None
 
     @property
     def dataset_path(self) -> Path:
@@ -199,7 +210,7 @@ def load_settings(
     """
     values: dict[str, Any] = {}
     for layer in _layers(flags, environment, folder):
-        values |= layer.values
+        values = _laid_over(values, layer.values)
     return msgspec.convert(values, Settings, strict=False)
 
 
@@ -209,9 +220,17 @@ def origins(
     environment: Mapping[str, str] | None = None,
     folder: Path | None = None,
 ) -> dict[str, Layer]:
-    """Tell which source each setting comes from, but for defaults; errors as `load_settings`."""
-    layers = _layers(flags, environment, folder)
-    return {name: layer for layer in layers for name in layer.values}
+    """
+    Tell which source each setting comes from, but for defaults; errors as `load_settings`.
+
+    Of a table each value has its own: `definitions.service_level_s`.
+    """
+    found: dict[str, Layer] = {}
+    for layer in _layers(flags, environment, folder):
+        for name, value in layer.values.items():
+            parts = [f"{name}.{part}" for part in value] if isinstance(value, dict) else [name]
+            found |= dict.fromkeys(parts, layer)
+    return found
 
 
 def setting_files(
@@ -234,7 +253,7 @@ def _layers(
     """Every source that says something, from the weakest to the strongest, checked."""
     environment = os.environ if environment is None else environment
     layers = [
-        Layer("file", str(path), _read(path))
+        Layer("file", str(path), _placed(_read(path), path.parent))
         for path in setting_files(environment, folder)
         if path.is_file()
     ]
@@ -256,9 +275,27 @@ def _read(path: Path) -> dict[str, Any]:
         raise ConfigError(f"{path} cannot be read: {error}") from error
 
 
+def _placed(values: dict[str, Any], folder: Path) -> dict[str, Any]:
+    """The same values, `views` from the folder of the file that says it."""
+    views = values.get("views")
+    if not isinstance(views, str):
+        return values
+    return values | {"views": str(folder / Path(views).expanduser())}
+
+
+def _laid_over(below: dict[str, Any], above: dict[str, Any]) -> dict[str, Any]:
+    """The values of both, the upper before the lower, table by table."""
+    return below | {
+        name: _laid_over(below[name], value)
+        if isinstance(value, dict) and isinstance(below.get(name), dict)
+        else value
+        for name, value in above.items()
+    }
+
+
 def _from_environment(environment: Mapping[str, str]) -> dict[str, Any]:
     values: dict[str, Any] = {}
-    for name in Settings.__struct_fields__:
+    for name in set(Settings.__struct_fields__) - {"definitions"}:
         text = environment.get(variable(name))
         if text:
             values[name] = text.replace(",", " ").split() if name == "accounts" else text
@@ -268,6 +305,7 @@ def _from_environment(environment: Mapping[str, str]) -> dict[str, Any]:
 def _check(settings: Settings) -> None:
     """Raise ConfigError, naming the setting, where a value of the right type makes no sense."""
     rate_limits(settings.rate_limit)
+    settings.definitions.check()
     try:
         size_of(settings.window)
     except UsageError as error:

@@ -98,7 +98,7 @@ def rejects(
     elif common.json:
         write(read_rejects(path), out, format="json")
     else:
-        with open_dataset(path) as dataset:
+        with open_dataset(path, **common.meaning()) as dataset:
             write(dataset.sql(REJECT_COUNTS), out)
             write(dataset.sql(REJECT_LISTING), out, limit=limit)
     out.flush()

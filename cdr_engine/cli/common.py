@@ -52,6 +52,11 @@ class Common:
 
         return load_settings({"dataset": self.dataset, **flags})
 
+    def meaning(self) -> dict[str, Any]:
+        """What `open_dataset` and `write_views` are told of the settings."""
+        settings = self.settings()
+        return {"definitions": settings.definitions, "own_views": settings.views_path}
+
 
 @Parameter(name="*")
 @dataclass(frozen=True, kw_only=True)

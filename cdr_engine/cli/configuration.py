@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
+import msgspec
 from cyclopts import App, Parameter
 
 from cdr_engine.cli.common import Common, Connection, emit, output
@@ -122,10 +123,17 @@ def _settings(flags: dict[str, Any]) -> list[Shown]:
     from cdr_engine.settings import load_settings, origins
 
     settings, sources = load_settings(flags), origins(flags)
-    return [
-        Shown(name, getattr(settings, name), *_origin(sources.get(name)))
-        for name in settings.__struct_fields__
-    ]
+    found = []
+    for name in settings.__struct_fields__:
+        value = getattr(settings, name)
+        if isinstance(value, msgspec.Struct):
+            found += [
+                Shown(f"{name}.{part}", shown, *_origin(sources.get(f"{name}.{part}")))
+                for part, shown in msgspec.to_builtins(value).items()
+            ]
+        else:
+            found.append(Shown(name, value, *_origin(sources.get(name))))
+    return found
 
 
 def _origin(layer: Layer | None) -> tuple[str, str | None]:
@@ -144,7 +152,7 @@ def _secrets() -> list[Shown]:
 
 
 def _text(value: Any) -> str:
-    if value is None or value == ():
+    if value is None or value in ((), {}):
         return "-"
     if isinstance(value, bool):
         return "true" if value else "false"

@@ -13,6 +13,7 @@ from cdr_engine.cli.common import Common, amount, emit, errors, output
 
 if TYPE_CHECKING:
     from cdr_engine.analysis import OpenDataset
+    from cdr_engine.views import View
 
 __all__ = ["check", "query", "views"]
 
@@ -39,12 +40,13 @@ class Part:
     time_zone: str | None = None
     """Zone of local days and hours; by default the reports' own."""
 
-    def open(self, path: Path) -> OpenDataset:
-        """Open this part of a dataset."""
+    def open(self, common: Common) -> OpenDataset:
+        """Open this part of the dataset that the settings name, by their definitions."""
         from cdr_engine.analysis import open_dataset
 
         return open_dataset(
-            path,
+            common.settings().dataset_path,
+            **common.meaning(),
             time_zone=self.time_zone,
             start=self.start,
             end=self.end,
@@ -58,13 +60,19 @@ _ALL = Part()
 
 def _names(context: Any) -> list[tuple[str, str]]:  # noqa: ARG001  # cyclopts passes it
     """What a shell offers after `cdr query`."""
-    from cdr_engine.views import catalogue
-
     return [
         ("calls", "one row per call, as in the report"),
         ("rejects", "one row per reject"),
-        *((view.name, view.grain) for view in catalogue()),
+        *((view.name, view.grain) for view in _catalogue(_COMMON)),
     ]
+
+
+def _catalogue(common: Common) -> tuple[View, ...]:
+    """Every view by the settings, the user's own among them."""
+    from cdr_engine.views import catalogue
+
+    settings = common.settings()
+    return catalogue(settings.definitions, settings.views_path)
 
 
 def query(
@@ -103,7 +111,7 @@ def query(
     """
     sql = _sql(text, file)
     kind = format or ("json" if common.json else None)
-    with part.open(common.settings().dataset_path) as dataset:
+    with part.open(common) as dataset:
         if explain:
             plan = dataset.explain(sql, order_by=order_by)
             if common.json:
@@ -153,9 +161,8 @@ views = App(name="views")
 def list_views(*, common: Common = _COMMON) -> int:
     """List the views: what one row of each is, and how it is worked out."""
     from cdr_engine.cli.tables import listing
-    from cdr_engine.views import catalogue
 
-    public = [view for view in catalogue() if view.is_public]
+    public = [view for view in _catalogue(common) if view.is_public]
     if common.json:
         names = ("name", "grain", "formula", "source", "caveat")
         emit([{name: getattr(view, name) for name in names} for view in public])
@@ -191,7 +198,9 @@ def export(
     """
     from cdr_engine.views import view_statements
 
-    statements = view_statements(dialect, table=table, time_zone=time_zone)
+    statements = view_statements(
+        dialect, table=table, time_zone=time_zone, views=_catalogue(common)
+    )
     if common.json:
         emit([statement._asdict() for statement in statements])
         return 0
@@ -221,7 +230,7 @@ def write(*, time_zone: str | None = None, common: Common = _COMMON) -> int:
     """
     from cdr_engine.analysis import write_views
 
-    path = write_views(common.settings().dataset_path, time_zone=time_zone)
+    path = write_views(common.settings().dataset_path, time_zone=time_zone, **common.meaning())
     if common.json:
         emit({"path": str(path)})
     else:
@@ -243,7 +252,7 @@ def check(
     at_most
         Share that a rule may be broken by, instead of its own: odd_days=0.1; repeatable.
     """
-    with part.open(common.settings().dataset_path) as dataset:
+    with part.open(common) as dataset:
         verdicts = dataset.check(dict(map(_share, at_most)))
     broken = [verdict for verdict in verdicts if verdict.is_broken]
     if common.json:

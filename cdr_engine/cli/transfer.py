@@ -19,8 +19,6 @@ from cdr_engine.cli.common import (
 )
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from cdr_engine.dataset import DataFile
     from cdr_engine.export import ExportSummary, When
     from cdr_engine.export.bulk import Order
@@ -174,7 +172,7 @@ def fetch(
             summary = run_export(service, settings.dataset_path, order, when, progress)
         except PartialExport as error:
             partial, summary = error, cast("ExportSummary", error.summary)
-    _renew_views(settings.dataset_path, is_changed=bool(summary.files))
+    _renew_views(common, is_changed=bool(summary.files))
     if common.json and (summary.files or not is_silent):
         emit(
             {
@@ -275,7 +273,7 @@ def ingest(
         errors().print(f"{name}: its content is in the dataset already", soft_wrap=True)
     for file in summary.files:
         _say_columns(file)
-    _renew_views(settings.dataset_path, is_changed=bool(summary.files))
+    _renew_views(common, is_changed=bool(summary.files))
     if common.json:
         emit({"files": [described(file) for file in summary.files], "known": summary.known})
     elif summary.files:
@@ -283,16 +281,17 @@ def ingest(
     return 0
 
 
-def _renew_views(dataset: Path, *, is_changed: bool) -> None:
+def _renew_views(common: Common, *, is_changed: bool) -> None:
     """Keep `cdr.duckdb` in step with the files; it is a cache, so that it fails is no error."""
     from cdr_engine.analysis import write_views
     from cdr_engine.errors import CdrError
     from cdr_engine.views import DATABASE
 
+    dataset = common.settings().dataset_path
     if not is_changed and (dataset / DATABASE).exists():
         return
     try:
-        write_views(dataset)
+        write_views(dataset, **common.meaning())
     except CdrError as error:
         errors().print(f"the views for other tools are old: {error}", soft_wrap=True, markup=False)
 

@@ -8,7 +8,7 @@ hand the answer on.
 
 from __future__ import annotations
 
-from cdr_engine.views.catalogue import View, catalogue
+from cdr_engine.views.catalogue import catalogue
 from cdr_engine.views.connection import connect
 from cdr_engine.views.database import DATABASE, write_database
 from cdr_engine.views.elsewhere import DIALECTS, Dialect, Statement, view_statements
@@ -16,6 +16,7 @@ from cdr_engine.views.formats import FORMATS, format_of, write, write_file
 from cdr_engine.views.query import explain, query
 from cdr_engine.views.rules import RULES, Rule, Verdict, judge
 from cdr_engine.views.selection import Selection, restrict
+from cdr_engine.views.view import View
 
 __all__ = [
     "DATABASE",

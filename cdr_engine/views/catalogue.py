@@ -1,62 +1,57 @@
 """
-The views as the package holds them: one .sql file each, described by its first comment lines.
+Every view there is: those that definitions make, the package's .sql files, and the user's own.
 
 A file reads `-- grain: …`, `-- formula: …`, `-- source: …`, `-- caveat: …`, a blank line and one
-SELECT. Staging views may read staging views, marts read staging and never each other; so the
-order in which they are created is staging by dependency, then marts by name.
+SELECT. Staging views may read staging views, marts read staging and never each other, and a user's
+own may read all; so they are created as staging by dependency, marts by name, own by dependency.
 """
 
 from __future__ import annotations
 
 import re
 from functools import cache
-from graphlib import TopologicalSorter
+from graphlib import CycleError, TopologicalSorter
 from importlib.resources import files
-from typing import Literal
+from typing import TYPE_CHECKING
 
-import msgspec
+from cdr_engine.definitions import Definitions
+from cdr_engine.errors import ConfigError
+from cdr_engine.views.defined import DEFINED, defined
+from cdr_engine.views.view import NOTES, Layer, View
 
-__all__ = ["View", "catalogue", "macros"]
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
 
-Layer = Literal["staging", "marts"]
+__all__ = ["catalogue", "macros"]
 
-NOTES = ("grain", "formula", "source", "caveat")
-"""What the first comment lines of a file say, in this order."""
-
-
-class View(msgspec.Struct, frozen=True):
-    """A SQL view and what its reader has to know."""
-
-    name: str
-    layer: Layer
-    grain: str
-    """What one row is."""
-    formula: str
-    source: str
-    """The relations it reads."""
-    caveat: str
-    sql: str
-    """One SELECT, without its describing comments."""
-    is_public: bool
-    """Meant to be read by users: the marts. Staging is there for queries of one's own."""
-
-    @property
-    def comment(self) -> str:
-        """The notes as one text, a line each: what `comment on view` holds."""
-        return "\n".join(f"{note}: {getattr(self, note)}" for note in NOTES)
+BASE = ("calls", "rejects")
+NAME = re.compile(r"[a-z_][a-z0-9_]*")
+NOT_STATED = "not stated"
 
 
-@cache
-def catalogue() -> tuple[View, ...]:
+def catalogue(definitions: Definitions | None = None, own: Path | None = None) -> tuple[View, ...]:
     """
-    Every view of the package, each after the views that it reads.
+    Every view, each after the views that it reads.
+
+    Parameters
+    ----------
+    definitions
+        What to count by; by default the documented defaults.
+    own
+        Folder of the user's own `.sql` files, read without those below it.
 
     Raises
     ------
+    ConfigError
+        The folder is not there, or one of its files has no SQL, a name that is taken or that SQL
+        would have to quote, or reads itself.
     ValueError
         A file of the package does not describe itself: a bug, not a user's error.
     """
-    return (*_by_dependency(_views("staging")), *_views("marts"))
+    made = defined(definitions or Definitions())
+    views = (*made, *_packaged("staging"), *_packaged("marts"))
+    return (*views, *_own(own, views)) if own else views
 
 
 def macros() -> str:
@@ -64,30 +59,77 @@ def macros() -> str:
     return files("cdr_engine.views").joinpath("macros.sql").read_text("utf-8")
 
 
-def _views(layer: Layer) -> list[View]:
-    """The views of one folder, by name."""
+@cache
+def _packaged(layer: Layer) -> tuple[View, ...]:
+    """The views of one folder of the package."""
     folder = files("cdr_engine.views").joinpath(layer)
     sources = {file.name: file for file in folder.iterdir() if file.name.endswith(".sql")}
-    return [
-        _parse(name.removesuffix(".sql"), layer, sources[name].read_text("utf-8"))
-        for name in sorted(sources)
-    ]
+    views = []
+    for name in sorted(sources):
+        notes, sql = _parse(sources[name].read_text("utf-8"))
+        if tuple(notes) != NOTES:
+            has = ", ".join(notes)
+            raise ValueError(f"{layer}/{name} must begin with {', '.join(NOTES)}, has {has}")
+        views.append(
+            View(
+                name=name.removesuffix(".sql"),
+                layer=layer,
+                sql=sql,
+                is_public=layer == "marts",
+                **notes,
+            )
+        )
+    return tuple(_by_dependency(views, known=DEFINED))
 
 
-def _parse(name: str, layer: Layer, text: str) -> View:
-    """A view out of its file's text."""
-    head, _, sql = text.partition("\n\n")
-    notes = dict(re.findall(r"^-- (\w+): (.+)$", head, re.MULTILINE))
-    if tuple(notes) != NOTES:
-        raise ValueError(f"{layer}/{name}.sql must begin with {', '.join(NOTES)}, has {[*notes]}")
-    return View(name=name, layer=layer, sql=sql.strip(), is_public=layer == "marts", **notes)
+def _own(folder: Path, others: Sequence[View]) -> list[View]:
+    """The user's views; what their comments do not say is said to be missing."""
+    if not folder.is_dir():
+        raise ConfigError(f"views: there is no folder {folder}")
+    taken = {*BASE, *(view.name for view in others)}
+    views = []
+    for path in sorted(folder.glob("*.sql")):
+        if not NAME.fullmatch(path.stem):
+            raise ConfigError(f"{path}: call it by a name such as calls_by_team.sql")
+        if path.stem in taken:
+            raise ConfigError(f"{path}: there is a view {path.stem} already; call it another")
+        try:
+            notes, sql = _parse(path.read_text("utf-8"))
+        except (OSError, UnicodeDecodeError) as error:
+            raise ConfigError(f"{path} cannot be read: {error}") from error
+        if not sql:
+            raise ConfigError(f"{path} has no SELECT")
+        said = {note: notes.get(note, NOT_STATED) for note in NOTES}
+        views.append(View(name=path.stem, layer="own", sql=sql, is_public=True, **said))
+    try:
+        return _by_dependency(views, known=())
+    except CycleError as error:
+        names = " and ".join(sorted(set(error.args[1])))
+        raise ConfigError(f"{folder}: {names} read each other") from error
 
 
-def _by_dependency(views: list[View]) -> list[View]:
-    """The same views, each after those it reads."""
+def _parse(text: str) -> tuple[dict[str, str], str]:
+    """The notes of the first comment lines, in their order, and the SQL below them."""
+    lines = text.replace("\r\n", "\n").strip().splitlines()
+    head = next((n for n, line in enumerate(lines) if not line.startswith("--")), len(lines))
+    notes = dict(
+        re.findall(rf"^-- ({'|'.join(NOTES)}): (.+)$", "\n".join(lines[:head]), re.MULTILINE)
+    )
+    return notes, "\n".join(lines[head:]).strip().removesuffix(";").rstrip()
+
+
+def _by_dependency(views: list[View], known: Sequence[str]) -> list[View]:
+    """The same views, each after those it reads; the known ones are there before."""
     by_name = {view.name: view for view in views}
     reads = {
-        view.name: sorted(by_name.keys() & set(re.findall(r"\w+", view.source)) - {view.name})
+        view.name: sorted(
+            (by_name.keys() - set(known)) & set(re.findall(r"\w+", _read(view))) - {view.name}
+        )
         for view in views
     }
     return [by_name[name] for name in TopologicalSorter(reads).static_order()]
+
+
+def _read(view: View) -> str:
+    """Text that names what a view reads: of the package's its note, of a user's its SQL."""
+    return view.sql if view.layer == "own" else view.source

@@ -23,14 +23,19 @@ from typing import TYPE_CHECKING
 from cdr_engine.errors import DatasetError, UsageError, ViewError
 from cdr_engine.schema import COLUMNS, Kind
 from cdr_engine.views.catalogue import catalogue, macros
+from cdr_engine.views.defined import SESSION_ZONE
 from cdr_engine.views.quoting import escape as _escape
 from cdr_engine.views.quoting import name as _name
 from cdr_engine.views.quoting import text as _text
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from duckdb import DuckDBPyConnection
 
-__all__ = ["connect"]
+    from cdr_engine.views.view import View
+
+__all__ = ["connect", "create_views"]
 
 SQL_TYPES: dict[Kind, str] = {
     "uii": "VARCHAR",
@@ -55,7 +60,9 @@ ACCOUNT = "account_id"
 NO_ACCOUNT = "__HIVE_DEFAULT_PARTITION__"
 
 
-def connect(dataset: Path, *, time_zone: str = "UTC") -> DuckDBPyConnection:
+def connect(
+    dataset: Path, *, time_zone: str = "UTC", views: Sequence[View] | None = None
+) -> DuckDBPyConnection:
     """
     Open a dataset: an in-memory DuckDB connection with `calls`, `rejects` and all views.
 
@@ -66,6 +73,8 @@ def connect(dataset: Path, *, time_zone: str = "UTC") -> DuckDBPyConnection:
         without any reject, has to be opened again to see its first.
     time_zone
         The report zone: local days and the text of instants follow it, through DST.
+    views
+        From `catalogue`, which by default has the package's, by the default definitions.
 
     Raises
     ------
@@ -74,7 +83,7 @@ def connect(dataset: Path, *, time_zone: str = "UTC") -> DuckDBPyConnection:
     UsageError
         There is no such time zone.
     ViewError
-        DuckDB cannot read the files' footers.
+        DuckDB cannot read the files' footers, or refuses the SQL of a view.
     """
     import duckdb
 
@@ -85,14 +94,14 @@ def connect(dataset: Path, *, time_zone: str = "UTC") -> DuckDBPyConnection:
     try:
         _configure(con, time_zone)
         _create_shapes(con)
-        _create_views(con)
+        create_views(con, views or catalogue())
         _fill_base(con, root, "calls", CALLS)
         _fill_base(con, root, "rejects", REJECTS)
         _lock(con, root)
     except duckdb.Error as error:
         con.close()
         raise ViewError(f"cannot open {dataset}: {str(error).splitlines()[0]}") from error
-    except UsageError:
+    except (UsageError, ViewError):
         con.close()
         raise
     return con
@@ -157,11 +166,31 @@ def _other_columns(con: DuckDBPyConnection, glob: str, known: dict[str, str]) ->
     }
 
 
-def _create_views(con: DuckDBPyConnection) -> None:
-    """Create macros and views, each with its notes as comment."""
+def create_views(con: DuckDBPyConnection, views: Sequence[View], time_zone: str = "") -> None:
+    """
+    Create macros and views over the base relations, each view with its notes as comment.
+
+    Parameters
+    ----------
+    time_zone
+        Zone to write into the views; by default they follow the session's.
+
+    Raises
+    ------
+    ViewError
+        DuckDB refuses the SQL of a view; the message names it.
+    """
+    import duckdb
+
     con.execute(macros())
-    for view in catalogue():
-        con.execute(f"create view {_name(view.name)} as {view.sql}")
+    zone = _text(time_zone) if time_zone else SESSION_ZONE
+    for view in views:
+        sql = view.sql.replace(SESSION_ZONE, zone)
+        try:
+            con.execute(f"create view {_name(view.name)} as {sql}")
+        except duckdb.Error as error:
+            line = str(error).splitlines()[0]
+            raise ViewError(f"the view {view.name} cannot be made: {line}") from error
         con.execute(f"comment on view {_name(view.name)} is {_text(view.comment)}")
 
 

@@ -21,12 +21,16 @@ from shutil import rmtree
 from typing import TYPE_CHECKING
 
 from cdr_engine.errors import DatasetError, ViewError
-from cdr_engine.views.catalogue import catalogue, macros
-from cdr_engine.views.connection import ACCOUNT, CALLS, REJECTS
+from cdr_engine.views.catalogue import catalogue
+from cdr_engine.views.connection import ACCOUNT, CALLS, REJECTS, create_views
 from cdr_engine.views.quoting import escape, name, text
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from duckdb import DuckDBPyConnection
+
+    from cdr_engine.views.view import View
 
 __all__ = ["DATABASE", "write_database"]
 
@@ -40,10 +44,10 @@ WORKING = ".cdr-duckdb-"
 ABANDONED_S = 3600
 """Seconds after which a working folder belongs to a writer that was killed."""
 
-SESSION_ZONE = "current_setting('TimeZone')"
 
-
-def write_database(dataset: Path, *, time_zone: str = "UTC") -> Path:
+def write_database(
+    dataset: Path, *, time_zone: str = "UTC", views: Sequence[View] | None = None
+) -> Path:
     """
     Write, or replace, a dataset's `cdr.duckdb` and return its path.
 
@@ -53,13 +57,15 @@ def write_database(dataset: Path, *, time_zone: str = "UTC") -> Path:
         The folder.
     time_zone
         The report zone: local days follow it, whatever zone the driver's session is in.
+    views
+        From `catalogue`, which by default has the package's, by the default definitions.
 
     Raises
     ------
     DatasetError
         There is no such folder, or it cannot be written to.
     ViewError
-        DuckDB cannot read the files' footers.
+        DuckDB cannot read the files' footers, or refuses the SQL of a view.
     """
     import duckdb
 
@@ -75,7 +81,7 @@ def write_database(dataset: Path, *, time_zone: str = "UTC") -> Path:
                 # The name the file will have: views are stored with the name of their catalogue.
                 con.execute(f"attach {text(str(built))} as cdr (storage_version {text(STORAGE)})")
                 con.execute("use cdr")
-                _fill(con, root, time_zone)
+                _fill(con, root, time_zone, views or catalogue())
                 con.execute("use memory")
                 con.execute("detach cdr")
             built.chmod(0o600)
@@ -93,14 +99,10 @@ def _remove_abandoned(root: Path) -> None:
             rmtree(path, ignore_errors=True)
 
 
-def _fill(con: DuckDBPyConnection, root: Path, time_zone: str) -> None:
+def _fill(con: DuckDBPyConnection, root: Path, time_zone: str, views: Sequence[View]) -> None:
     for relation, columns in (("calls", CALLS), ("rejects", REJECTS)):
         con.execute(f"create view {relation} as {_base(con, root, relation, columns)}")
-    con.execute(macros())
-    for view in catalogue():
-        sql = view.sql.replace(SESSION_ZONE, text(time_zone))
-        con.execute(f"create view {name(view.name)} as {sql}")
-        con.execute(f"comment on view {name(view.name)} is {text(view.comment)}")
+    create_views(con, views, time_zone)
 
 
 def _base(con: DuckDBPyConnection, root: Path, relation: str, columns: dict[str, str]) -> str:

@@ -15,20 +15,21 @@ import re
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, get_args
 
 from cdr_engine.errors import ConfigError, UsageError
-from cdr_engine.views.catalogue import View, catalogue, macros
+from cdr_engine.views.catalogue import catalogue, macros
+from cdr_engine.views.defined import SESSION_ZONE
 from cdr_engine.views.quoting import name, text
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Sequence
 
     from sqlglot import exp
+
+    from cdr_engine.views.view import View
 
 __all__ = ["DIALECTS", "Dialect", "Statement", "view_statements"]
 
 Dialect = Literal["duckdb", "spark", "trino", "snowflake", "bigquery", "athena"]
 DIALECTS: tuple[str, ...] = get_args(Dialect)
-
-SESSION_ZONE = "current_setting('TimeZone')"
 
 LATEST_NAME = {
     "spark": "max_by({0}, struct(coalesce({1}, timestamp '0001-01-01 00:00:00'), {0})) "
@@ -70,7 +71,11 @@ class Statement(NamedTuple):
 
 
 def view_statements(
-    dialect: str, *, table: str = "calls", time_zone: str = "UTC"
+    dialect: str,
+    *,
+    table: str = "calls",
+    time_zone: str = "UTC",
+    views: Sequence[View] | None = None,
 ) -> list[Statement]:
     """
     Every view as a statement for a dialect, each after the views it reads.
@@ -81,6 +86,8 @@ def view_statements(
         Where the calls are: a table with the report's columns and account_id.
     time_zone
         Zone of local days and hours.
+    views
+        From `catalogue`, which by default has the package's, by the default definitions.
 
     Raises
     ------
@@ -91,10 +98,11 @@ def view_statements(
     """
     if dialect not in DIALECTS:
         raise UsageError(f"there is no dialect {dialect!r}; there are {', '.join(DIALECTS)}")
-    without = _without_rejects()
+    views = views or catalogue()
+    without = _without_rejects(views)
     zoned = [
         (view, view.sql.replace(SESSION_ZONE, text(time_zone)).replace("main.calls", table))
-        for view in catalogue()
+        for view in views
         if view.name not in without
     ]
     left_out = [Statement(view, "", ("rejects",)) for view in without]
@@ -134,11 +142,11 @@ def _translated(dialect: str, zoned: Iterable[tuple[View, str]]) -> list[Stateme
     return found
 
 
-def _without_rejects() -> list[str]:
+def _without_rejects(views: Sequence[View]) -> list[str]:
     """Views over rejects, which only a dataset has, and views over those."""
     lost = {"rejects"}
-    for view in catalogue():
-        if lost & set(re.findall(r"\w+", view.source)):
+    for view in views:
+        if lost & set(re.findall(r"\w+", view.sql)):
             lost.add(view.name)
     return sorted(lost - {"rejects"})
 

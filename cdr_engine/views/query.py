@@ -14,7 +14,6 @@ from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
 
 from cdr_engine.errors import ViewError
-from cdr_engine.views.catalogue import catalogue
 from cdr_engine.views.quoting import name
 
 if TYPE_CHECKING:
@@ -23,7 +22,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
     from duckdb import DuckDBPyConnection
 
-__all__ = ["explain", "query"]
+__all__ = ["explain", "query", "relations"]
 
 READS = {("SELECT",), ("EXPLAIN",), ("MULTI",), ("CREATE", "SELECT")}
 """Kinds of statement that read. PIVOT is the last two: MULTI in DuckDB 2, a pair before."""
@@ -110,10 +109,19 @@ def explain(con: DuckDBPyConnection, text: str, *, order_by: str | None = None) 
         raise ViewError(_one_line(error)) from error
 
 
+def relations(con: DuckDBPyConnection) -> list[str]:
+    """Names of what can be asked in an open dataset, in order; those with a _ before are ours."""
+    rows = con.execute(
+        "select view_name from duckdb_views() "
+        "where not internal and not starts_with(view_name, '_') order by view_name"
+    ).fetchall()
+    return [row[0] for row in rows]
+
+
 def _statement(con: DuckDBPyConnection, text: str) -> str:
     """The one statement that a text stands for: all of a view, or itself if it only reads."""
     sql = text.strip()
-    return _select(sql) if re.fullmatch(r"\w+", sql) else _checked(con, sql)
+    return _select(con, sql) if re.fullmatch(r"\w+", sql) else _checked(con, sql)
 
 
 def _order(order_by: str, columns: list[str]) -> str:
@@ -148,9 +156,9 @@ def _batches(answer: pa.RecordBatchReader) -> Iterator[pa.RecordBatch]:
         raise ViewError(_one_line(error)) from error
 
 
-def _select(view: str) -> str:
+def _select(con: DuckDBPyConnection, view: str) -> str:
     """SQL for all of one view, if there is one of this name."""
-    names = sorted(["calls", "rejects", *(view.name for view in catalogue())])
+    names = relations(con)
     if view.lower() in names:
         return f"from {name(view.lower())}"
     near = get_close_matches(view.lower(), names, n=3) or names

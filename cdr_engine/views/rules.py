@@ -11,8 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
 
-from cdr_engine.views.catalogue import catalogue
-from cdr_engine.views.query import query
+from cdr_engine.views.query import query, relations
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -100,29 +99,23 @@ from stg_calls
 where is_connected
 """
 
-# Words of the vendor's platform and of Asterisk's DIALSTATUS that are in no dictionary because they
-# mean nothing but "other".
-OTHER_WORDS = """
-    'ANSWER-NOT-PERSON', 'CANCEL', 'CHANUNAVAIL', 'CONGESTION', 'INTERCEPT', 'MACHINE'
-"""
-
-UNKNOWN_RESULTS = f"""
+UNKNOWN_RESULTS = """
 select
-    count(*) filter (word is null and call_result_word not in ({OTHER_WORDS})) as n_broken,
+    count(*) filter (word is null) as n_broken,
     count(*) as n_checked
 from stg_calls
 left join stg_call_results on call_result_word = word
 where call_result_word is not null
-"""  # noqa: S608  # words of ours
+"""
 
-UNKNOWN_DISPOSITIONS = f"""
+UNKNOWN_DISPOSITIONS = """
 select
-    count(*) filter (word is null and disposition_word not in ({OTHER_WORDS})) as n_broken,
+    count(*) filter (word is null) as n_broken,
     count(*) as n_checked
 from stg_attempts
 left join stg_call_results on disposition_word = word
 where disposition_word is not null
-"""  # noqa: S608  # words of ours
+"""
 
 REJECTED = """
 select n_broken, n_calls + n_broken as n_checked
@@ -297,7 +290,7 @@ def judge(con: DuckDBPyConnection, rules: Iterable[Rule] = RULES) -> list[Verdic
     ViewError
         DuckDB refuses a rule's SQL.
     """
-    there = {"calls", "rejects", *(view.name for view in catalogue())}
+    there = set(relations(con))
     return [_verdict(con, rule) for rule in rules if there.issuperset(rule.reads)]
 
 

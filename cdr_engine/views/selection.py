@@ -20,13 +20,16 @@ from cdr_engine.views.catalogue import catalogue
 from cdr_engine.views.quoting import text
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from datetime import datetime
 
     from duckdb import DuckDBPyConnection
 
+    from cdr_engine.views.view import View
+
 __all__ = ["Selection", "restrict"]
 
-READ = "calls_of_selection"
+READ = "_calls_of_selection"
 """What stg_calls reads instead of `calls`."""
 
 
@@ -42,12 +45,14 @@ class Selection(NamedTuple):
     """Ids of cloud profiles, or their names in any case."""
 
 
-def restrict(con: DuckDBPyConnection, selection: Selection) -> None:
+def restrict(
+    con: DuckDBPyConnection, selection: Selection, views: Sequence[View] | None = None
+) -> None:
     """
     Narrow all views of an open dataset to a part of its calls, for as long as it is open.
 
     Rejects have an account only: a period or a profile leaves them as they are. Calls without any
-    time are in no period.
+    time are in no period. The views are those that the dataset was opened with.
 
     Raises
     ------
@@ -59,26 +64,26 @@ def restrict(con: DuckDBPyConnection, selection: Selection) -> None:
     if selection == Selection():
         return
     try:
-        _restrict(con, selection)
+        _restrict(con, selection, views or catalogue())
     except duckdb.Error as error:
         raise ViewError(f"cannot narrow the views: {str(error).splitlines()[0]}") from error
 
 
-def _restrict(con: DuckDBPyConnection, selection: Selection) -> None:
-    (staging,) = (view for view in catalogue() if view.name == "stg_calls")
+def _restrict(con: DuckDBPyConnection, selection: Selection, views: Sequence[View]) -> None:
+    (staging,) = (view for view in views if view.name == "stg_calls")
     if staging.sql.count("main.calls") != 1:
         raise ViewError("stg_calls must read main.calls, once, to be narrowed")
     rows = con.execute("select clock_tolerance_s from params").fetchall()
     # Clocks are compared by their minutes, so two that agree differ by up to a minute more.
     apart = f"to_seconds({int(rows[0][0])} + 60)"
     for relation in ("calls", "rejects"):
-        con.execute(f"alter view {relation} rename to all_{relation}")
+        con.execute(f"alter view {relation} rename to _all_{relation}")
     chosen = [*_one_of("account_id", selection.accounts), *_profiles(selection.profiles)]
     near = [*_period("enqueue_time", selection, apart), *chosen]
     exact = [*_period("enqueue_time", selection), *chosen]
-    _create(con, READ, "all_calls", near)
-    _create(con, "calls", "all_calls", exact)
-    _create(con, "rejects", "all_rejects", _one_of("account_id", selection.accounts))
+    _create(con, READ, "_all_calls", near)
+    _create(con, "calls", "_all_calls", exact)
+    _create(con, "rejects", "_all_rejects", _one_of("account_id", selection.accounts))
     sql = staging.sql.replace("main.calls", f"main.{READ}")
     _create(con, "stg_calls", f"({sql})", _period("started_at", selection))
     con.execute(f"comment on view stg_calls is {text(staging.comment)}")

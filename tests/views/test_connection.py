@@ -19,7 +19,7 @@ def test_empty_dataset(tmp_path: Path, name: str) -> None:
     answer = query(connect(tmp_path), name)
     assert len(answer.schema.names) > 2
     rows = answer.read_all().num_rows
-    assert rows == {"params": 1, "stg_call_results": 9}.get(name, 0)
+    assert rows == {"params": 1, "stg_call_results": 15}.get(name, 0)
 
 
 def test_empty_and_filled_have_the_same_columns(tmp_path: Path) -> None:

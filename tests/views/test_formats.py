@@ -188,7 +188,7 @@ def test_table_fits(con: Any, monkeypatch: pytest.MonkeyPatch) -> None:
         con, "select *, 'long' || repeat('x', 99) from stg_call_results, params"
     ).decode()
     assert max(map(len, page.splitlines())) <= 60
-    assert re.search(r"9 rows, \d+ more columns", page)
+    assert re.search(r"15 rows, \d+ more columns", page)
 
 
 def test_table_keeps_the_terminal_whole(con: Any) -> None:

@@ -107,7 +107,7 @@ def test_answer_speed(tmp_path: Path) -> None:
     assert (row["mean_answer_s"], row["longest_answer_s"]) == (35.25, 100)
     assert (row["p50_answer_s"], row["p90_answer_s"]) == (20.5, pytest.approx(76.3))
     assert row["mean_wait_s"] == pytest.approx(1150 / 7)
-    assert (row["n_answered_in_time"], row["n_service_level"]) == (2, 5)
+    assert (row["n_service_level_met"], row["n_service_level"]) == (2, 5)
     assert row["service_level_rate"] == 0.4
     assert (row["rate_low"], row["rate_high"]) == pytest.approx(wilson(2, 5))
 

@@ -1,6 +1,6 @@
 -- grain: one row per call
 -- formula: columns of the report, typed; started_at is the uii's clock where it agrees with enqueue_time, else enqueue_time
--- source: calls, params, stg_call_results
+-- source: calls, params, stg_profile_params, stg_call_results
 -- caveat: enqueue_time has only minutes, so is_clock_from_uii tells which starts have seconds
 
 with calls as (
@@ -15,6 +15,21 @@ params as (
 outcomes as (
     select map(list(word), list(outcome)) as outcome_of
     from stg_call_results
+),
+
+own_thresholds as (
+    select
+        map(
+            list(cloud_profile_id), list(service_level_s)
+        ) as service_level_s_of,
+        map(
+            list(cloud_profile_id), list(short_abandon_s)
+        ) as short_abandon_s_of,
+        map(list(cloud_profile_id), list(short_call_s)) as short_call_s_of,
+        map(
+            list(cloud_profile_id), list(qualified_call_s)
+        ) as qualified_call_s_of
+    from stg_profile_params
 ),
 
 read_clocks as (
@@ -76,11 +91,38 @@ chose_starts as (
 
 named_outcomes as (
     select
-        *,
+        * exclude (
+            service_level_s, short_abandon_s, short_call_s, qualified_call_s
+        ),
         coalesce(uii_started_at, enqueue_time) as started_at,
-        coalesce(outcome_of[call_result_word], 'other') as call_outcome
+        coalesce(outcome_of[call_result_word], 'other') as call_outcome,
+        coalesce(
+            service_level_s_of[cloud_profile_id], service_level_s
+        ) as service_level_s,
+        coalesce(
+            short_abandon_s_of[cloud_profile_id], short_abandon_s
+        ) as short_abandon_s,
+        coalesce(
+            short_call_s_of[cloud_profile_id], short_call_s
+        ) as short_call_s,
+        coalesce(
+            qualified_call_s_of[cloud_profile_id], qualified_call_s
+        ) as qualified_call_s
     from chose_starts
     cross join outcomes
+    cross join own_thresholds
+),
+
+judged as (
+    select
+        *,
+        call_outcome = 'connected' as is_connected,
+        call_outcome = 'abandoned' as is_abandoned,
+        coalesce(queue_time <= service_level_s, false) as is_in_time,
+        call_outcome = 'abandoned'
+            and coalesce(queue_time < short_abandon_s, false)
+            as is_short_abandon
+    from named_outcomes
 ),
 
 derived as (
@@ -128,15 +170,31 @@ derived as (
             nullif(regexp_extract(media_length, '^\d+$'), '') as integer
         ) as media_length_s,
         is_cellular,
-        call_outcome = 'connected' as is_connected,
-        call_outcome = 'abandoned' as is_abandoned,
-        call_outcome = 'abandoned'
-            and coalesce(queue_time < short_abandon_s, false)
-            as is_short_abandon,
-        call_outcome = 'connected'
-            and coalesce(queue_time <= service_level_s, false)
-            as is_answered_in_time,
-        call_outcome = 'connected'
+        service_level_s,
+        is_connected,
+        is_abandoned,
+        is_short_abandon,
+        is_in_time,
+        is_connected and is_in_time as is_answered_in_time,
+        is_connected or (
+            is_abandoned and case service_level_formula
+                when 'short_abandons_left_out' then not is_short_abandon
+                when 'abandons_in_time_left_out' then not is_in_time
+                when 'answered_only' then false
+                else true
+            end
+        ) as is_service_level_counted,
+        is_in_time and (
+            is_connected
+            or (
+                is_abandoned
+                and service_level_formula = 'abandons_in_time_for'
+            )
+        ) as is_service_level_met,
+        is_connected
+            and coalesce(connected_duration < short_call_s, false)
+            as is_short_call,
+        is_connected
             and coalesce(connected_duration >= qualified_call_s, false)
             as is_qualified,
         uii_started_at is not null as is_clock_from_uii,
@@ -147,7 +205,7 @@ derived as (
         time_bucket(to_minutes(slot_minutes), started_at) as slot_at,
         enqueue_time as enqueued_at,
         dequeue_time as dequeued_at
-    from named_outcomes
+    from judged
 )
 
 select * from derived
