@@ -1,8 +1,8 @@
 """
 The body of one report: chunks as they arrive, with proof that none is missing.
 
-Bytes pass four hands, each of which holds a bounded part: httpx's raw iterator, the content coding
-if there is one, the joining of small pieces to chunks, and the hash. httpx limits only the wait for
+Bytes pass four hands, each of which holds a bounded part: the framing, the content coding if there
+is one, the joining of small pieces to chunks, and the hash. httpx limits only the wait for
 the next bytes, so a deadline and a minimum rate are kept here, judged whenever bytes arrive; a body
 that stalls is cut at the deadline by its lifeline. The rate counts only the time spent waiting for
 the service: a reader that takes its time does not make the service slow. The last bytes are kept,
@@ -14,12 +14,14 @@ from __future__ import annotations
 import hashlib
 import re
 from collections import deque
+from functools import partial
 from time import monotonic
 from typing import TYPE_CHECKING, NamedTuple, Self
 
 import httpx
 
-from cdr_engine.api.faults import HTTPX_FAULTS, within_body
+from cdr_engine.api.chunked import unchunked
+from cdr_engine.api.faults import BODY_FAULTS, within_body
 from cdr_engine.api.framing import Proof, coding_of, decoded, proof_of
 from cdr_engine.api.lifeline import Lifeline, too_late
 from cdr_engine.errors import ApiError, EmptyReport, IncompleteReport, NotAReport, UsageError
@@ -59,6 +61,8 @@ MARKS = 60
 
 JOINED_BYTES = 1 << 18
 """Small pieces are joined to about this much: what follows costs by the chunk."""
+READ_BYTES = 1 << 16
+"""Taken from a connection at once."""
 HELD_S = 1.0
 """Pieces that came so long ago are handed on with the next one, however few."""
 
@@ -239,7 +243,7 @@ def body_chunks(answer: Answer, what: str, pace: Pace) -> Iterator[bytes]:
 
 def wire_pieces(answer: Answer, what: str, pace: Pace) -> Iterator[bytes]:
     """Yield the body as it was sent and as it arrives, without its framing."""
-    pieces = answer.response.iter_raw()
+    pieces = unframed(answer)
     received = 0
     while True:
         asked = monotonic()
@@ -247,7 +251,7 @@ def wire_pieces(answer: Answer, what: str, pace: Pace) -> Iterator[bytes]:
         piece: bytes | None = None
         try:
             piece = next(pieces, None)
-        except HTTPX_FAULTS as error:
+        except BODY_FAULTS as error:
             fault = within_body(error, what, received)
         # A connection that is cut ends as if the service had ended it, and may still hold bytes.
         if answer.lifeline.cut_for:
@@ -260,6 +264,15 @@ def wire_pieces(answer: Answer, what: str, pace: Pace) -> Iterator[bytes]:
         received += len(piece)
         pace.count(len(piece), asked, monotonic())
         yield piece
+
+
+def unframed(answer: Answer) -> Iterator[bytes]:
+    """Yield a body without its framing; one of chunks is read from the connection itself."""
+    response = answer.response
+    if proof_of(response.http_version, response.headers) != "chunked":
+        return response.iter_raw()
+    wait_s = response.request.extensions["timeout"]["read"]
+    return unchunked(partial(answer.lifeline.read, READ_BYTES, wait_s))
 
 
 def check_surplus(answer: Answer, what: str) -> None:

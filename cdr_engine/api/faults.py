@@ -18,8 +18,10 @@ from http import HTTPStatus
 from socket import gaierror
 from typing import TYPE_CHECKING
 
+import httpcore
 import httpx
 
+from cdr_engine.api.chunked import BadFraming
 from cdr_engine.api.wire import decode_error
 from cdr_engine.errors import (
     AuthError,
@@ -33,10 +35,13 @@ from cdr_engine.errors import (
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["HTTPX_FAULTS", "refusal", "retry_after_s", "unreachable", "within_body"]
+__all__ = ["BODY_FAULTS", "HTTPX_FAULTS", "refusal", "retry_after_s", "unreachable", "within_body"]
 
 HTTPX_FAULTS = (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError)
 """The three roots of everything httpx raises while it sends a request or reads an answer."""
+
+BODY_FAULTS = (*HTTPX_FAULTS, httpcore.NetworkError, httpcore.TimeoutException, BadFraming)
+"""What reading a body raises, by httpx or from its connection."""
 
 MESSAGE_CHARACTERS = 200
 """Of the service's general message: its documented texts have 33 to 72."""
@@ -85,8 +90,10 @@ def reason(error: BaseException) -> str:
         cause = cause.__cause__ or cause.__context__
     if found:
         return found
-    if isinstance(error, httpx.TimeoutException):
+    if isinstance(error, httpx.TimeoutException | httpcore.TimeoutException):
         return "nothing came within the time limit"
+    if isinstance(error, BadFraming):
+        return str(error)
     return "the connection ended or broke the HTTP protocol"
 
 

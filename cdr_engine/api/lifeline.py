@@ -67,6 +67,10 @@ class Lifeline:
             for held in self._sockets:
                 shut_down(held)
 
+    def read(self, max_bytes: int, timeout_s: float | None) -> bytes:
+        """Read the next bytes behind the head of the answer, in httpx's place."""
+        return self._meter.read(max_bytes, timeout_s)
+
     def has_surplus(self, length: int) -> bool:
         """Tell whether more came than a body of this length, once that was read."""
         if self._meter.body_bytes > length:
