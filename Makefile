@@ -4,7 +4,7 @@ BIN := .venv/bin
 export PIP_CONSTRAINT := $(CURDIR)/constraints.txt
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help demo test test-deps lint types imports tests bench bench-stages bench-scale bench-http fuzz faults crash campaigns docs clean
+.PHONY: help demo test test-deps lint types imports tests bench bench-stages bench-scale bench-http fuzz faults crash year campaigns docs clean
 
 help:           ## these targets
 	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/\1\t\2/p' Makefile | expand -t 14
@@ -56,6 +56,9 @@ faults: .venv/dev      ## exports through every fault: make faults COUNT=1200 SE
 
 crash: .venv/dev       ## exports that are killed or whose disk fails: make crash COUNT=1000 SEED=7
 	$(BIN)/python tests/campaigns/crash.py $(COUNT) $(SEED)
+
+year: .venv/dev        ## a year in any windows and jobs, with and without faults: make year COUNT=120 SEED=7
+	$(BIN)/python tests/campaigns/year.py $(COUNT) $(SEED)
 
 campaigns: .venv/dev   ## the slow slices: pollution, a million rows against three readers, hostile input
 	$(BIN)/python tests/pollution/campaign.py $(SEED)
