@@ -18,7 +18,7 @@ VOICEMAIL = "connected"
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, get_args
+from typing import Annotated, Literal
 from zoneinfo import ZoneInfo
 
 import msgspec
@@ -39,16 +39,16 @@ Formula = Literal[
     "abandons_in_time_for",
     "answered_only",
 ]
-FORMULAS: tuple[str, ...] = get_args(Formula)
+FORMULAS: dict[Formula, str] = {
+    "abandons_against": "answered in X / (answered + abandoned)",
+    "abandons_in_time_left_out": "answered in X / (answered + abandoned - abandoned in X)",
+    "short_abandons_left_out": "answered in X / (answered + abandoned - short abandons)",
+    "abandons_in_time_for": "(answered in X + abandoned in X) / (answered + abandoned)",
+    "answered_only": "answered in X / answered",
+}
 """
 The five formulas of service level that are published (Call Centre Helper, ICMI; Cisco's contact
-centre offers three of them as a setting), X being `service_level_s`.
-
-- abandons_against: answered in X / (answered + abandoned)
-- abandons_in_time_left_out: answered in X / (answered + abandoned - abandoned in X)
-- short_abandons_left_out: answered in X / (answered + abandoned - short abandons)
-- abandons_in_time_for: (answered in X + abandoned in X) / (answered + abandoned)
-- answered_only: answered in X / answered
+centre offers three of them as a setting). X is `service_level_s`.
 """
 
 

@@ -1,5 +1,5 @@
 """
-Write the pages that repeat what the code says: columns, commands and views.
+Write the pages that repeat what the code says: columns, commands, definitions and views.
 
     python docs/generate.py            writes them
     python docs/generate.py --check    exits 1 if one is not what would be written
@@ -7,13 +7,16 @@ Write the pages that repeat what the code says: columns, commands and views.
 
 from __future__ import annotations
 
+import ast
 import inspect
+import itertools
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from cyclopts import App
 
+from cdr_engine import definitions as defining
 from cdr_engine.cli import app
 from cdr_engine.columns import calls_schema
 from cdr_engine.schema import ALIASES, COLUMNS
@@ -61,6 +64,43 @@ def commands() -> str:
     return "# Commands\n\n`cdr COMMAND --help` lists the flags.\n\n" + "\n".join(sections)
 
 
+def told(struct: type) -> dict[str, str]:
+    """The fields of a struct with the text below each, which Python itself forgets."""
+    (defined,) = ast.parse(inspect.getsource(struct)).body
+    assert isinstance(defined, ast.ClassDef)
+    body = defined.body
+    return {
+        field.target.id: " ".join(note.value.value.split())
+        for field, note in itertools.pairwise(body)
+        if isinstance(field, ast.AnnAssign) and isinstance(note, ast.Expr)
+    }
+
+
+def definitions() -> str:
+    """What the views count by, from `cdr_engine/definitions.py`."""
+    defaults = defining.Definitions()
+    rows = [
+        (name, str(getattr(defaults, name)), text) for name, text in told(type(defaults)).items()
+    ]
+    per_profile = ", ".join(f"`{name}`" for name in defining.ProfileDefinitions.__struct_fields__)
+    words = [
+        (word, meaning.outcome, "yes" if meaning.is_line_reached else "")
+        for word, meaning in defining.WORDS.items()
+    ]
+    example = inspect.cleandoc(defining.__doc__ or "").partition("\n\n")[2]
+    return (
+        "# Definitions\n\nWhat the views count by.\n\n"
+        f"{example}\n\n{table(('name', 'default', 'meaning'), *rows)}\n"
+        f"Single profiles may have {per_profile} of their own.\n\n"
+        "## Service level\n\nFive formulas are published (Call Centre Helper, ICMI; Cisco offers "
+        "three of them). X is `service_level_s`; `service_level` has them all.\n\n"
+        f"{table(('name', 'formula'), *defining.FORMULAS.items())}\n"
+        "## Words\n\nWhat `call_result` and the attempts' dispositions mean. The vendor has no "
+        "list: words that are not here count as other, and in `data_quality`.\n\n"
+        f"{table(('word', 'outcome', 'line reached'), *words)}"
+    )
+
+
 def views() -> str:
     """The catalogue, from the first lines of each `.sql` file."""
     sections = [
@@ -75,7 +115,12 @@ def views() -> str:
     return "# Views\n\n" + "\n".join(sections)
 
 
-PAGES = {"columns.md": columns, "commands.md": commands, "views.md": views}
+PAGES = {
+    "columns.md": columns,
+    "commands.md": commands,
+    "definitions.md": definitions,
+    "views.md": views,
+}
 
 
 def main() -> int:
