@@ -35,3 +35,7 @@ create macro before_call(enqueue_time, tolerance_s) as
 -- The name at the latest start; of several at that start, the last in order.
 create macro latest_name(name, started_at) as
     arg_max(name, (coalesce(started_at, '-infinity'::timestamptz), name));
+
+-- The number a call came from; NULL where it is blocked ('anonymous') or empty.
+create macro caller(ani) as
+    case when left(ltrim(ani, '+( '), 1) between '0' and '9' then ani end;
