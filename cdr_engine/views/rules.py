@@ -1,8 +1,9 @@
 """
 Rules of data quality: what share of the calls may be wrong in which way.
 
-A rule is one row of `RULES`. Its SQL gives one row of two counts, `n_broken` and `n_checked`, over
-views, staging or the base relations; a rule whose relations are not in the catalogue is left out.
+A rule is one row of `RULES`: what it reads, and two sums over it, `n_broken` and `n_checked`. What
+counts as broken is defined by the views: `data_quality`, `daily_anomalies` and `stg_hours`, whose
+gaps are `coverage_gaps`. A rule whose relations are not in the catalogue is left out.
 """
 
 from __future__ import annotations
@@ -30,8 +31,13 @@ class Rule(NamedTuple):
     at_most: float
     """Largest share, 0 to 1, of what was checked that may be broken."""
     reads: tuple[str, ...]
-    """Relations of the SQL."""
-    sql: str
+    """Relations that it needs."""
+    source: str
+    """What stands behind FROM; rules with the same source are measured in one pass over it."""
+    n_broken: str
+    """SQL of an aggregate over the source."""
+    n_checked: str
+    """SQL of an aggregate over the source."""
 
 
 class Verdict(msgspec.Struct, frozen=True):
@@ -47,165 +53,44 @@ class Verdict(msgspec.Struct, frozen=True):
     message: str
 
 
-NO_CALLS = """
-select (count(*) = 0)::integer as n_broken, 1 as n_checked from calls
-"""
-
-DUPLICATES = """
-select
-    coalesce(sum(n_calls - 1), 0)::bigint as n_broken,
-    coalesce(sum(n_calls), 0)::bigint as n_checked
-from (
-    select count(*) as n_calls
-    from calls
-    group by account_id, uii, cloud_profile_id, enqueue_time
-)
-"""
-
-# The vendor's sample has inbound = queue + connected in all of its rows; 2 s are left for rounding.
-DURATIONS = """
-select
-    count(*) filter (abs(inbound_s - queue_s - talk_s) > 2) as n_broken,
-    count(*) as n_checked
-from stg_calls
-where is_connected and inbound_s is not null and queue_s is not null and talk_s is not null
-"""
-
-NEGATIVE = """
-select
-    count(*) filter (
-        least(queue_s, talk_s, inbound_s, n_dequeue_attempts) < 0 or dequeued_at < enqueued_at
-    ) as n_broken,
-    count(*) as n_checked
-from stg_calls
-"""
-
-NO_TIME = """
-select count(*) filter (started_at is null) as n_broken, count(*) as n_checked from stg_calls
-"""
-
-# Clocks of calls from before and after: the uii of a call says another time than enqueue_time.
-CLOCKS = """
-select count(*) filter (not is_clock_from_uii) as n_broken, count(*) as n_checked
-from stg_calls
-where uii_clock(uii) is not null and enqueued_at is not null
-"""
-
-NO_DESTINATION = """
-select
-    count(*) filter (connected_id is null and connected_name is null) as n_broken,
-    count(*) as n_checked
-from stg_calls
-where is_connected
-"""
-
-UNKNOWN_RESULTS = """
-select
-    count(*) filter (word is null) as n_broken,
-    count(*) as n_checked
-from stg_calls
-left join stg_call_results on call_result_word = word
-where call_result_word is not null
-"""
-
-UNKNOWN_DISPOSITIONS = """
-select
-    count(*) filter (word is null) as n_broken,
-    count(*) as n_checked
-from stg_attempts
-left join stg_call_results on disposition_word = word
-where disposition_word is not null
-"""
-
-REJECTED = """
-select n_broken, n_calls + n_broken as n_checked
-from (select count(*) as n_broken from rejects where "column" is null)
-cross join (select count(*) as n_calls from calls)
-"""
+REJECTED = """(
+    select
+        (select count(*) from rejects where "column" is null) as n_rejected,
+        (select count(*) from calls) as n_calls
+)"""
 
 # A day without a call is odd where that weekday of that account has 20 calls at the median.
-EMPTY_DAYS = """
-with counted as (
-    select account_id, started_local::date as day, count(*) as n_calls
-    from stg_calls
-    where started_at is not null
+DAYS_OF_ACCOUNTS = """(
+    select
+        sum(n_offered) as n_offered,
+        median(sum(n_offered)) over (partition by account_id, isodow(day)) as usual_offered
+    from daily_anomalies
     group by account_id, day
-),
+)"""
 
-spans as (
-    select account_id, unnest(generate_series(min(day), max(day), interval 1 day))::date as day
-    from counted
-    group by account_id
-),
 
-filled as (
-    select spans.account_id, spans.day, coalesce(n_calls, 0) as n_calls
-    from spans
-    left join counted
-        on spans.account_id is not distinct from counted.account_id and spans.day = counted.day
-),
+def _calls(name: str, message: str, at_most: float, n_broken: str, n_checked: str) -> Rule:
+    """A rule over sums of columns of data_quality."""
+    columns = (f"sum({column})" for column in (n_broken, n_checked))
+    return Rule(name, message, at_most, ("data_quality",), "data_quality", *columns)
 
-usual as (
-    select
-        n_calls,
-        median(n_calls) over (partition by account_id, isodow(day)) as usual_calls
-    from filled
-)
-
-select count(*) filter (n_calls = 0 and usual_calls >= 20) as n_broken, count(*) as n_checked
-from usual
-"""
-
-# Robust z of a day against the same weekdays of the same account: (x - median) / (1.4826 MAD), as
-# in Iglewicz and Hoaglin (1993), who call 3.5 an outlier. Few days make a MAD that is too small by
-# chance, so one deviation is 10 % at least. The first and the last day may be cut.
-ODD_DAYS = """
-with counted as (
-    select account_id, started_local::date as day, count(*) as n_calls
-    from stg_calls
-    where started_at is not null
-    group by account_id, day
-),
-
-whole as (
-    select
-        *,
-        day > min(day) over accounts and day < max(day) over accounts as is_whole
-    from counted
-    window accounts as (partition by account_id)
-),
-
-compared as (
-    select
-        n_calls,
-        median(n_calls) over weekdays as usual_calls,
-        mad(n_calls) over weekdays as deviation,
-        count(*) over weekdays as n_days
-    from whole
-    where is_whole
-    window weekdays as (partition by account_id, isodow(day))
-)
-
-select
-    count(*) filter (
-        abs(n_calls - usual_calls)
-            > 3.5 * greatest(1.4826 * deviation, sqrt(usual_calls), usual_calls / 10)
-    ) as n_broken,
-    count(*) as n_checked
-from compared
-where n_days >= 4
-"""
 
 RULES = (
     Rule(
-        "no_calls", "there is no call at all: nothing could be checked", 0.0, ("calls",), NO_CALLS
+        "no_calls",
+        "there is no call at all: nothing could be checked",
+        0.0,
+        ("data_quality",),
+        "data_quality",
+        "(coalesce(sum(n_calls), 0) = 0)::integer",
+        "1",
     ),
-    Rule(
+    _calls(
         "duplicates",
         "calls are there more than once: the service sent them twice, see `uii` and `account_id`",
         0.0,
-        ("calls",),
-        DUPLICATES,
+        "n_duplicates",
+        "n_calls",
     ),
     Rule(
         "rejected_records",
@@ -213,69 +98,98 @@ RULES = (
         0.001,
         ("calls", "rejects"),
         REJECTED,
+        "sum(n_rejected)",
+        "sum(n_calls + n_rejected)",
     ),
-    Rule(
+    _calls(
         "no_time",
         "calls without a readable enqueue_time are in no day: `cdr rejects` has their cells",
         0.001,
-        ("stg_calls",),
-        NO_TIME,
+        "n_without_time",
+        "n_calls",
     ),
-    Rule(
+    _calls(
         "clocks",
         "the clock in the uii disagrees with enqueue_time: was the report's time zone right?",
         0.05,
-        ("stg_calls",),
-        CLOCKS,
+        "n_clocks_disagreeing",
+        "n_with_two_clocks",
     ),
-    Rule(
+    _calls(
         "negative_durations",
         "a duration or count is below zero, or a call left the queue before it came",
         0.0,
-        ("stg_calls",),
-        NEGATIVE,
+        "n_negative_durations",
+        "n_calls",
     ),
-    Rule(
+    _calls(
         "duration_identity",
         "inbound_duration is not queue_time + connected_duration, more than 2 s apart",
         0.01,
-        ("stg_calls",),
-        DURATIONS,
+        "n_durations_off",
+        "n_with_durations",
     ),
-    Rule(
+    _calls(
+        "queue_times",
+        "queue_time is over a minute from the time between enqueue_time and dequeue_time",
+        0.01,
+        "n_queue_times_off",
+        "n_with_queue_times",
+    ),
+    _calls(
         "no_destination",
         "connected calls name no destination",
         0.01,
-        ("stg_calls",),
-        NO_DESTINATION,
+        "n_without_destination",
+        "n_connected",
     ),
-    Rule(
+    _calls(
+        "undercounted_attempts",
+        "dequeue_attempts is less than the attempts that the report shows",
+        0.01,
+        "n_attempts_undercounted",
+        "n_with_attempts",
+    ),
+    _calls(
         "unknown_results",
         "words of call_result that stg_call_results does not know, so rates leave them out",
         0.01,
-        ("stg_calls", "stg_call_results"),
-        UNKNOWN_RESULTS,
+        "n_results_unknown",
+        "n_results",
     ),
-    Rule(
+    _calls(
         "unknown_dispositions",
         "words of attempt dispositions that stg_call_results does not know",
         0.01,
-        ("stg_attempts", "stg_call_results"),
-        UNKNOWN_DISPOSITIONS,
+        "n_dispositions_unknown",
+        "n_dispositions",
+    ),
+    Rule(
+        "empty_hours",
+        "hours without a call that are too empty to be true: `cdr query coverage_gaps` lists them",
+        0.001,  # what chance alone explains
+        ("stg_hours",),
+        "stg_hours",
+        "count(*) filter (is_gap)",
+        "count(*)",
     ),
     Rule(
         "empty_days",
         "days without a call where that weekday has many: is a window missing upstream?",
         0.0,
-        ("stg_calls",),
-        EMPTY_DAYS,
+        ("daily_anomalies",),
+        DAYS_OF_ACCOUNTS,
+        "count(*) filter (n_offered = 0 and usual_offered >= 20)",
+        "count(*)",
     ),
     Rule(
         "odd_days",
         "days with far more or fewer calls than the same weekday has",
         0.05,
-        ("stg_calls",),
-        ODD_DAYS,
+        ("daily_anomalies",),
+        "daily_anomalies",
+        "count(*) filter (is_anomaly)",
+        "count(*) filter (is_judged)",
     ),
 )
 """Every rule, the plainest first."""
@@ -291,12 +205,27 @@ def judge(con: DuckDBPyConnection, rules: Iterable[Rule] = RULES) -> list[Verdic
         DuckDB refuses a rule's SQL.
     """
     there = set(relations(con))
-    return [_verdict(con, rule) for rule in rules if there.issuperset(rule.reads)]
+    judged = [rule for rule in rules if there.issuperset(rule.reads)]
+    counts: dict[Rule, tuple[int, int]] = {}
+    for source in dict.fromkeys(rule.source for rule in judged):
+        counts |= _counted(con, source, [rule for rule in judged if rule.source == source])
+    return [_verdict(rule, *counts[rule]) for rule in judged]
 
 
-def _verdict(con: DuckDBPyConnection, rule: Rule) -> Verdict:
-    (row,) = query(con, rule.sql).read_all().to_pylist()
-    n_broken, n_checked = row["n_broken"], row["n_checked"]
+def _counted(
+    con: DuckDBPyConnection, source: str, rules: list[Rule]
+) -> dict[Rule, tuple[int, int]]:
+    """Broken and checked of all rules over one source, in one pass."""
+    sums = [part for rule in rules for part in (rule.n_broken, rule.n_checked)]
+    cells = ", ".join(
+        f"coalesce({sql}, 0)::bigint as n_{number}" for number, sql in enumerate(sums)
+    )
+    (row,) = query(con, f"select {cells} from {source}").read_all().to_pylist()  # noqa: S608  # ours
+    found = list(row.values())
+    return dict(zip(rules, zip(found[::2], found[1::2], strict=True), strict=True))
+
+
+def _verdict(rule: Rule, n_broken: int, n_checked: int) -> Verdict:
     share = n_broken / n_checked if n_checked else 0.0
     return Verdict(
         rule=rule.name,

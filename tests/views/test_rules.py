@@ -19,6 +19,7 @@ GOOD: dict[str, Any] = {
     "connected_name": "Desk",
     "attempt_1_disp": "ANSWER(5)",
     "attempt_1_id": 7,
+    "dequeue_attempts": 1,
 }
 START = at("2025-01-06 12:00")
 
@@ -32,7 +33,12 @@ def days(counts: dict[int, int]) -> list[dict[str, Any]]:
     ]
     # The uii's clock is five hours behind UTC in winter.
     return [
-        call(f"{start}", uii=f"{start - timedelta(hours=5):%Y%m%d%H%M%S}{n:016}", **GOOD)
+        call(
+            f"{start}",
+            uii=f"{start - timedelta(hours=5):%Y%m%d%H%M%S}{n:016}",
+            dequeue_time=start,
+            **GOOD,
+        )
         for n, start in enumerate(starts)
     ]
 
@@ -60,6 +66,8 @@ CASES = {
     "negative_durations": [call(queue_time=-1, result="ABANDON")],
     "duration_identity": [call(**GOOD | {"inbound_duration": 70})],
     "no_destination": [call()],
+    "queue_times": [call(queue_time=200, dequeue_time=at("2025-01-02 12:01"))],
+    "undercounted_attempts": [call(**GOOD | {"dequeue_attempts": 0})],
     "unknown_results": [call(result="GLORP")],
     "unknown_dispositions": [call(**GOOD | {"attempt_1_disp": "GLORP(3)"})],
 }
@@ -102,13 +110,20 @@ def test_empty_day(tmp_path: Path) -> None:
 
 
 def test_odd_day(tmp_path: Path) -> None:
-    """Days with a third of their weekday's calls are odd, once they are more than one in twenty."""
-    odd = dict.fromkeys((16, 20), 2)
+    """Days with a tenth of their weekday's calls are odd, once they are more than one in twenty."""
+    odd = dict.fromkeys((30, 32), 2)
     assert "odd_days" in broken(given(tmp_path, *days(MONTH | odd)))
+
+
+def test_empty_hours(tmp_path: Path) -> None:
+    """An hour of every day that has 25 calls is broken where one is empty, another is not."""
+    dataset = given(tmp_path, *days(MONTH | {16: 0}))
+    (verdict,) = (found for found in judge(connect(dataset)) if found.rule == "empty_hours")
+    assert (1, True) == (verdict.n_broken, verdict.is_broken)
 
 
 def test_rules_wait_for_their_views(tmp_path: Path) -> None:
     """A rule over a view that is not in the catalogue is left out, not an error."""
-    rule = Rule("later", "", 0.0, ("view_of_tomorrow",), "from view_of_tomorrow")
+    rule = Rule("later", "", 0.0, ("view_of_tomorrow",), "view_of_tomorrow", "sum(n)", "sum(n)")
 
     assert [] == judge(connect(tmp_path), [rule])
