@@ -44,6 +44,9 @@ LATEST_NAME = {
 LATEST_NAME["athena"] = LATEST_NAME["trino"]
 """The macro `latest_name(name, started_at)`: the name that is not NULL at the latest start."""
 
+RESULT_WORD = "nullif(upper(trim(split_part({0}, '(', 1))), '')"
+"""The macro `result_word(result)`, in DuckDB's words that others have too."""
+
 SAME = {
     "Abs", "And", "AnyValue", "Avg", "Case", "Cast", "Coalesce", "Count", "If", "Max", "Min",
     "Nullif", "Or", "RowNumber", "SplitPart", "Sqrt", "Sum", "Trim", "Upper",
@@ -201,7 +204,7 @@ def _refused(tree: exp.Expr, bodies: dict[str, Any]) -> list[str]:
     for node in tree.walk():
         kind = type(node).__name__
         if isinstance(node, exp.Anonymous) and node.name.lower() in bodies:
-            if node.name.lower() != "latest_name":
+            if node.name.lower() not in ("latest_name", "result_word"):
                 within = _refused(bodies[node.name.lower()][1], bodies)
                 reasons += [reason for reason in within if reason not in SAME_WITHIN_MACROS]
         elif _is_understood(node):
@@ -334,6 +337,9 @@ def _expand(tree: exp.Expr, dialect: str, bodies: dict[str, Any]) -> None:
         if call.name.lower() == "latest_name":
             arguments = [argument.sql(dialect) for argument in call.expressions]
             written = sqlglot.parse_one(LATEST_NAME[dialect].format(*arguments), read=dialect)
+        elif call.name.lower() == "result_word":
+            argument = call.expressions[0].sql("duckdb")
+            written = exp.paren(sqlglot.parse_one(RESULT_WORD.format(argument), read="duckdb"))
         else:
             parameters, body = bodies[call.name.lower()]
             values = dict(zip(parameters, call.expressions, strict=True))

@@ -14,7 +14,7 @@ create macro wilson_high(k, n) as
 
 -- The word of a result or disposition: 'answer (5)' is 'ANSWER'.
 create macro result_word(result) as
-    nullif(upper(trim(split_part(result, '(', 1))), '');
+    nullif(upper(trim(regexp_extract(result, '^[^(]*'))), '');
 
 -- The clock in a uii's first 14 digits, a wall time; NULL where there is none.
 create macro uii_clock(uii) as

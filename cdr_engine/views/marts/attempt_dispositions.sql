@@ -7,7 +7,8 @@ with attempts as (
     select * from stg_attempts
 ),
 
-counted as (
+-- By name first: the latest of a few is sooner found than of all attempts.
+counted_by_name as (
     select
         account_id,
         started_local::date as day,
@@ -15,10 +16,34 @@ counted as (
         attempt_number,
         destination_id,
         disposition_word,
-        latest_name(destination_name, started_at) as destination_name,
+        destination_name,
+        max(started_at) as last_started_at,
         count(*) as n_attempts,
-        avg(ring_s) as mean_ring_s
+        count(ring_s) as n_rings,
+        sum(ring_s) as ring_s
     from attempts
+    group by
+        account_id,
+        day,
+        cloud_profile_id,
+        attempt_number,
+        destination_id,
+        disposition_word,
+        destination_name
+),
+
+counted as (
+    select
+        account_id,
+        day,
+        cloud_profile_id,
+        attempt_number,
+        destination_id,
+        disposition_word,
+        latest_name(destination_name, last_started_at) as destination_name,
+        sum(n_attempts)::bigint as n_attempts,
+        sum(ring_s) / nullif(sum(n_rings), 0) as mean_ring_s
+    from counted_by_name
     group by
         account_id,
         day,

@@ -7,15 +7,29 @@ with calls as (
     select * from stg_calls
 ),
 
-counted as (
+-- By name first: the latest of a few names is sooner found than of all calls.
+counted_by_name as (
     select
         account_id,
         started_local::date as day,
         cloud_profile_id,
-        latest_name(profile_name, started_at) as profile_name,
+        profile_name,
+        max(started_at) as last_started_at,
         count(*) as n_offered,
         count(*) filter (is_connected) as n_connected
     from calls
+    group by account_id, day, cloud_profile_id, profile_name
+),
+
+counted as (
+    select
+        account_id,
+        day,
+        cloud_profile_id,
+        latest_name(profile_name, last_started_at) as profile_name,
+        sum(n_offered)::bigint as n_offered,
+        sum(n_connected)::bigint as n_connected
+    from counted_by_name
     group by account_id, day, cloud_profile_id
 ),
 

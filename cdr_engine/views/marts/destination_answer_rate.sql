@@ -7,16 +7,33 @@ with attempts as (
     select * from stg_attempts
 ),
 
+-- By name first: the latest of a few is sooner found than of all attempts.
+counted_by_name as (
+    select
+        account_id,
+        destination_id,
+        destination_name,
+        max(started_at) as last_started_at,
+        count(*) as n_attempts,
+        count(*) filter (is_answered) as n_answered,
+        count(*) filter (is_line_reached) as n_line_reached,
+        count(ring_s) filter (is_answered) as n_answered_rings,
+        sum(ring_s) filter (is_answered) as answered_ring_s
+    from attempts
+    group by account_id, destination_id, destination_name
+),
+
 counted as (
     select
         account_id,
         destination_id,
-        latest_name(destination_name, started_at) as destination_name,
-        count(*) as n_attempts,
-        count(*) filter (is_answered) as n_answered,
-        count(*) filter (is_line_reached) as n_line_reached,
-        avg(ring_s) filter (is_answered) as mean_answered_ring_s
-    from attempts
+        latest_name(destination_name, last_started_at) as destination_name,
+        sum(n_attempts)::bigint as n_attempts,
+        sum(n_answered)::bigint as n_answered,
+        sum(n_line_reached)::bigint as n_line_reached,
+        sum(answered_ring_s) / nullif(sum(n_answered_rings), 0)
+            as mean_answered_ring_s
+    from counted_by_name
     group by account_id, destination_id
 ),
 

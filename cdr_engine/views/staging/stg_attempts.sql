@@ -15,6 +15,16 @@ outcomes as (
     from stg_call_results
 ),
 
+-- Twice over one reading of the calls: a union would hold all calls in memory.
+numbers as (
+    select attempt_number
+    from (
+        values
+            (1),
+            (2)
+    ) as listed (attempt_number)
+),
+
 stacked as (
     select
         account_id,
@@ -23,38 +33,28 @@ stacked as (
         profile_name,
         started_at,
         started_local,
-        1 as attempt_number,
-        attempt_1_id as destination_id,
-        attempt_1_name as destination_name,
-        attempt_1_route as destination_route,
-        attempt_1_disp as disposition
+        attempt_number,
+        case attempt_number when 1 then attempt_1_id else attempt_2_id end
+            as destination_id,
+        case attempt_number when 1 then attempt_1_name else attempt_2_name end
+            as destination_name,
+        case
+            attempt_number when 1 then attempt_1_route else attempt_2_route
+        end as destination_route,
+        case attempt_number when 1 then attempt_1_disp else attempt_2_disp end
+            as disposition
     from calls
-    where
-        attempt_1_id is not null
-        or attempt_1_name is not null
-        or attempt_1_route is not null
-        or attempt_1_disp is not null
+    cross join numbers
+),
 
-    union all
-
-    select
-        account_id,
-        uii,
-        cloud_profile_id,
-        profile_name,
-        started_at,
-        started_local,
-        2,
-        attempt_2_id,
-        attempt_2_name,
-        attempt_2_route,
-        attempt_2_disp
-    from calls
+visible as (
+    select *
+    from stacked
     where
-        attempt_2_id is not null
-        or attempt_2_name is not null
-        or attempt_2_route is not null
-        or attempt_2_disp is not null
+        destination_id is not null
+        or destination_name is not null
+        or destination_route is not null
+        or disposition is not null
 ),
 
 split_words as (
@@ -64,7 +64,7 @@ split_words as (
         try_cast(
             nullif(regexp_extract(disposition, '\((\d+)\)', 1), '') as integer
         ) as ring_s
-    from stacked
+    from visible
 ),
 
 derived as (

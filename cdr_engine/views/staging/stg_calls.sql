@@ -1,6 +1,6 @@
 -- grain: one row per call
 -- formula: columns of the report, typed; started_at is the uii's clock where it agrees with enqueue_time, else enqueue_time
--- source: calls, params, stg_profile_params, stg_call_results
+-- source: calls, params, stg_zones, stg_profile_params, stg_call_results
 -- caveat: enqueue_time has only minutes, so is_clock_from_uii tells which starts have seconds
 
 with calls as (
@@ -32,14 +32,76 @@ own_thresholds as (
     from stg_profile_params
 ),
 
-read_clocks as (
+zones as (
+    select * from stg_zones
+),
+
+read_digits as (
     select
         calls.*,
         params.*,
-        uii_clock(uii) as clock,
-        result_word(call_result) as call_result_word
+        result_word(call_result) as call_result_word,
+        try_cast(left(uii, 14) as bigint) as uii_digits,
+        epoch_us(enqueue_time) as enqueued_us,
+        -- Element 0 is NULL, and those below it would count from the end.
+        offsets_of_week[
+            greatest(epoch_us(enqueue_time) // 604800000000 - week_before, 0)
+        ] as offsets
     from calls
     cross join params
+    cross join zones
+),
+
+placed_walls as (
+    select
+        *,
+        (offsets % 1000 - 100) * 900 as local_offset_s,
+        (offsets // 1000 - 100) * 900 as uii_offset_s,
+        make_timestamp(
+            enqueued_us + (offsets // 1000 - 100) * 900000000
+        ) as enqueued_wall
+    from read_digits
+),
+
+read_times as (
+    select
+        *,
+        uii_digits - 1000000 * (
+            year(enqueued_wall) * 10000
+            + month(enqueued_wall) * 100
+            + day(enqueued_wall)
+        ) as time_digits
+    from placed_walls
+),
+
+-- Nearly all clocks are of the day of enqueue_time, and no change of a zone is
+-- near: arithmetic does, hhmmss - hhmm * 40 - hh * 2400 being seconds. Digits
+-- that end in 00 may also be 1e2 or the like.
+read_plainly as (
+    select
+        *,
+        case
+            when time_digits between 0 and 235959
+                and time_digits % 10000 < 6000
+                and time_digits % 100 < 60
+                and (
+                    time_digits % 100 > 0
+                    or left(uii, 14) = uii_digits::varchar
+                )
+                then epoch_us(enqueued_wall) // 86400000000 * 86400
+                    + time_digits
+                    - time_digits // 100 * 40
+                    - time_digits // 10000 * 2400
+                    - uii_offset_s
+        end as plain_s
+    from read_times
+),
+
+read_clocks as (
+    select
+        *,
+        case when plain_s is null then uii_clock(uii) end as clock
+    from read_plainly
 ),
 
 placed_clocks as (
@@ -65,7 +127,7 @@ read_first_passes as (
     select
         *,
         case
-            when agreed_at is null
+            when clock is not null and agreed_at is null
                 then before_call(enqueue_time, clock_tolerance_s) + (
                     clock - timezone(
                         uii_time_zone,
@@ -80,12 +142,18 @@ chose_starts as (
     select
         *,
         case
+            when plain_s is not null
+                then case
+                    when abs(plain_s // 60 * 60000000 - enqueued_us)
+                        <= clock_tolerance_s * 1000000::bigint
+                        then plain_s * 1000000
+                end
             when agreed_at is not null
-                then agreed_at
+                then epoch_us(agreed_at)
             when is_same_start(first_pass_at, enqueue_time, clock_tolerance_s)
                 and timezone(uii_time_zone, first_pass_at) = clock
-                then first_pass_at
-        end as uii_started_at
+                then epoch_us(first_pass_at)
+        end as uii_started_us
     from read_first_passes
 ),
 
@@ -94,7 +162,7 @@ named_outcomes as (
         * exclude (
             service_level_s, short_abandon_s, short_call_s, qualified_call_s
         ),
-        coalesce(uii_started_at, enqueue_time) as started_at,
+        coalesce(uii_started_us, enqueued_us) as started_us,
         coalesce(outcome_of[call_result_word], 'other') as call_outcome,
         coalesce(
             service_level_s_of[cloud_profile_id], service_level_s
@@ -116,6 +184,7 @@ named_outcomes as (
 judged as (
     select
         *,
+        make_timestamptz(started_us) as started_at,
         call_outcome = 'connected' as is_connected,
         call_outcome = 'abandoned' as is_abandoned,
         coalesce(queue_time <= service_level_s, false) as is_in_time,
@@ -197,12 +266,22 @@ derived as (
         is_connected
             and coalesce(connected_duration >= qualified_call_s, false)
             as is_qualified,
-        uii_started_at is not null as is_clock_from_uii,
+        uii_started_us is not null as is_clock_from_uii,
 
         -- timestamps
         started_at,
-        timezone(time_zone, started_at) as started_local,
-        time_bucket(to_minutes(slot_minutes), started_at) as slot_at,
+        case
+            when local_offset_s is null
+                then timezone(time_zone, started_at)
+            else make_timestamp(started_us + local_offset_s * 1000000)
+        end as started_local,
+        case
+            when started_us < 0
+                then time_bucket(to_minutes(slot_minutes), started_at)
+            else make_timestamptz(
+                started_us - started_us % (slot_minutes * 60000000::bigint)
+            )
+        end as slot_at,
         enqueue_time as enqueued_at,
         dequeue_time as dequeued_at
     from judged

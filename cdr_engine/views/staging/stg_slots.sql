@@ -11,17 +11,33 @@ params as (
     select * from main.params
 ),
 
+-- By name first: the latest of a few names is sooner found than of all calls.
+counted_by_name as (
+    select
+        account_id,
+        cloud_profile_id,
+        slot_at,
+        profile_name,
+        max(started_at) as last_started_at,
+        count(*) as n_offered,
+        count(*) filter (is_connected) as n_connected,
+        count(*) filter (is_abandoned) as n_abandoned,
+        sum(talk_s) as talk_s
+    from calls
+    group by account_id, cloud_profile_id, slot_at, profile_name
+),
+
 counted as (
     select
         account_id,
         cloud_profile_id,
         slot_at,
-        latest_name(profile_name, started_at) as profile_name,
-        count(*) as n_offered,
-        count(*) filter (is_connected) as n_connected,
-        count(*) filter (is_abandoned) as n_abandoned,
+        latest_name(profile_name, last_started_at) as profile_name,
+        sum(n_offered)::bigint as n_offered,
+        sum(n_connected)::bigint as n_connected,
+        sum(n_abandoned)::bigint as n_abandoned,
         coalesce(sum(talk_s), 0)::bigint as talk_s
-    from calls
+    from counted_by_name
     group by account_id, cloud_profile_id, slot_at
 ),
 
