@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from cdr_engine.ingest import IngestSummary, ingest
     from cdr_engine.ledger import Ledger, Reject
     from cdr_engine.pipeline import Observer, Report, read_csv
+    from cdr_engine.spots import SpotSummary, ingest_spots
 
 __version__ = "0.1.0"
 
@@ -44,11 +45,13 @@ __all__ = [
     "OpenDataset",
     "Reject",
     "Report",
+    "SpotSummary",
     "__version__",
     "bench",
     "export",
     "export_plan",
     "ingest",
+    "ingest_spots",
     "open_dataset",
     "read_csv",
     "rejects",
@@ -74,6 +77,7 @@ _HOMES = {
     "ingest": ("IngestSummary", "ingest"),
     "ledger": ("Ledger", "Reject"),
     "pipeline": ("Observer", "Report", "read_csv"),
+    "spots": ("SpotSummary", "ingest_spots"),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 

@@ -55,7 +55,12 @@ __all__ = [
 ]
 
 
-BASE = ("calls", "rejects")
+BASE = {
+    "calls": "account_id=*/*.parquet",
+    "rejects": "account_id=*/*.parquet",
+    "spots": "*.parquet",
+}
+"""Base relations, and where their files are below the folder of their name."""
 GAPS = "missing_windows"
 
 
@@ -135,7 +140,7 @@ class OpenDataset:
 
     @property
     def tables(self) -> list[str]:
-        """What there is to ask below the views: the calls, the rejects, and staging over them."""
+        """What there is to ask below the views: calls, rejects and spots, and staging over them."""
         return [*BASE, *(view.name for view in self.catalogue if not view.is_public)]
 
     @property
@@ -246,8 +251,7 @@ class OpenDataset:
         )
 
     def _without_files(self) -> set[str]:
-        pattern = "account_id=*/*.parquet"
-        return {name for name in BASE if not any((self.path / name).glob(pattern))}
+        return {name for name, files in BASE.items() if not any((self.path / name).glob(files))}
 
     def _period(
         self, start: str | datetime | None, end: str | datetime | None

@@ -15,6 +15,7 @@ from cdr_engine.cli import (
     demonstration,
     discovery,
     questions,
+    spots,
     transfer,
     verification,
 )
@@ -56,6 +57,7 @@ for command in (
     transfer.export,
     transfer.sync,
     transfer.ingest,
+    spots.ingest_spots,
     answers.status,
     verification.verify,
     answers.rejects,

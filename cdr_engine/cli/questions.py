@@ -63,6 +63,7 @@ def _names(context: Any) -> list[tuple[str, str]]:  # noqa: ARG001  # cyclopts p
     return [
         ("calls", "one row per call, as in the report"),
         ("rejects", "one row per reject"),
+        ("spots", "one row per airing of an advertisement"),
         *((view.name, view.grain) for view in _catalogue(_COMMON)),
     ]
 

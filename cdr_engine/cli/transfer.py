@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from cdr_engine.export.bulk import Order
     from cdr_engine.settings import Settings
 
-__all__ = ["Fetching", "export", "fetch", "ingest", "sync"]
+__all__ = ["Fetching", "export", "fetch", "ingest", "renew_views", "sync"]
 
 Moment = Annotated[str, Parameter(allow_leading_hyphen=True)]
 _COMMON, _CONNECTION = Common(), Connection()
@@ -172,7 +172,7 @@ def fetch(
             summary = run_export(service, settings.dataset_path, order, when, progress)
         except PartialExport as error:
             partial, summary = error, cast("ExportSummary", error.summary)
-    _renew_views(common, is_changed=bool(summary.files))
+    renew_views(common, is_changed=bool(summary.files))
     if common.json and (summary.files or not is_silent):
         emit(
             {
@@ -273,7 +273,7 @@ def ingest(
         errors().print(f"{name}: its content is in the dataset already", soft_wrap=True)
     for file in summary.files:
         _say_columns(file)
-    _renew_views(common, is_changed=bool(summary.files))
+    renew_views(common, is_changed=bool(summary.files))
     if common.json:
         emit({"files": [described(file) for file in summary.files], "known": summary.known})
     elif summary.files:
@@ -281,7 +281,7 @@ def ingest(
     return 0
 
 
-def _renew_views(common: Common, *, is_changed: bool) -> None:
+def renew_views(common: Common, *, is_changed: bool) -> None:
     """Keep `cdr.duckdb` in step with the files; it is a cache, so that it fails is no error."""
     from cdr_engine.analysis import write_views
     from cdr_engine.errors import CdrError

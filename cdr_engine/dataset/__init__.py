@@ -9,11 +9,19 @@ from cdr_engine.dataset.lock import writer_lock
 from cdr_engine.dataset.neighbours import Neighbours
 from cdr_engine.dataset.rejects import LISTED_SCHEMA, listed_rejects, write_raw
 from cdr_engine.dataset.repair import Repair, repair
+from cdr_engine.dataset.spots import (
+    SPOTS_SCHEMA,
+    SpotFile,
+    SpotRecord,
+    commit_spots,
+    read_spots,
+)
 from cdr_engine.dataset.verify import Finding, verify
 from cdr_engine.dataset.writer import DataFileWriter
 
 __all__ = [
     "LISTED_SCHEMA",
+    "SPOTS_SCHEMA",
     "AccountCoverage",
     "Coverage",
     "DataFile",
@@ -23,9 +31,13 @@ __all__ = [
     "Layout",
     "Neighbours",
     "Repair",
+    "SpotFile",
+    "SpotRecord",
+    "commit_spots",
     "coverage",
     "listed_rejects",
     "read_footer",
+    "read_spots",
     "repair",
     "verify",
     "write_raw",

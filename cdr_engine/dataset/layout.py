@@ -36,6 +36,7 @@ class Layout:
         self.root = root
         self.calls = root / "calls"
         self.rejects = root / "rejects"
+        self.spots = root / "spots"
         self.lock = root / ".lock"
 
     def place(self, account_id: str | None, name: str) -> Place:
@@ -61,6 +62,10 @@ class Layout:
         """Committed files of rejects, by account and name."""
         return sorted(self.rejects.glob("account_id=*/*.parquet"))
 
+    def spot_files(self) -> list[Path]:
+        """Committed spot logs, by name."""
+        return sorted(self.spots.glob("*.parquet"))
+
     def kept(self, path: Path) -> Path:
         """Second name of a committed file while it is being replaced."""
         return path.with_name(f".{path.stem}{KEPT}")
@@ -77,7 +82,8 @@ class Layout:
 
     def leftovers(self) -> list[Path]:
         """What interrupted writers left: temporary names, and rejects without their data file."""
-        partial = [*self.root.glob(f"calls/*/*{PARTIAL}"), *self.root.glob(f"rejects/*/*{PARTIAL}")]
+        places = ("calls/*", "rejects/*", "spots")
+        partial = [path for place in places for path in self.root.glob(f"{place}/*{PARTIAL}")]
         orphans = [
             path
             for path in self.reject_files()

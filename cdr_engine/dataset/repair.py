@@ -56,13 +56,16 @@ def repair(layout: Layout) -> Repair:
         places = {
             layout.calls / finding.path.parent.name / finding.path.name: None
             for finding in findings
+            if finding.path.parent != layout.spots
         }
+        logs = [finding.path for finding in findings if finding.path.parent == layout.spots]
         set_aside: list[Path] = []
         try:
             for calls in places:
                 place = Place(calls, layout.rejects / calls.parent.name / calls.name)
                 # The data file first: without it the rejects count as left over.
                 set_aside += [_set_aside(layout, path) for path in place if path.exists()]
+            set_aside += [_set_aside(layout, path) for path in logs if path.exists()]
         except OSError as error:
             raise CommitError(f"cannot repair {layout.root}: {error.strerror}") from error
     windows = {path: Window.named(path.stem) for path in places}
@@ -75,7 +78,8 @@ def repair(layout: Layout) -> Repair:
             for path, window in windows.items()
             if window is not None and not path.parent.name.endswith(NO_ACCOUNT)
         ),
-        tuple(path.stem for path, window in windows.items() if window is None),
+        tuple(path.stem for path, window in windows.items() if window is None)
+        + tuple(path.stem for path in logs),
     )
 
 

@@ -38,7 +38,7 @@ def verify(layout: Layout) -> Iterator[Finding]:
         problem = _content_problem(path) or _record_problem(layout, path)
         if problem:
             yield Finding(path, problem)
-    for path in layout.reject_files():
+    for path in [*layout.reject_files(), *layout.spot_files()]:
         problem = _content_problem(path)
         if problem:
             yield Finding(path, problem)

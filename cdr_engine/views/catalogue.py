@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 __all__ = ["catalogue", "macros"]
 
-BASE = ("calls", "rejects")
+BASE = ("calls", "rejects", "spots")
 NAME = re.compile(r"[a-z_][a-z0-9_]*")
 NOT_STATED = "not stated"
 

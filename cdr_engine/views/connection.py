@@ -56,6 +56,17 @@ REJECTS: dict[str, str] = {
     "raw": "BLOB",
 }
 
+SPOTS: dict[str, str] = {
+    "account_id": "VARCHAR",
+    "aired_at": "TIMESTAMP WITH TIME ZONE",
+    "network": "VARCHAR",
+    "market": "VARCHAR",
+    "code": "VARCHAR",
+    "cost": "DECIMAL(18, 4)",
+    "line": "INTEGER",
+}
+"""Airings; unlike calls, their files hold the account."""
+
 ACCOUNT = "account_id"
 NO_ACCOUNT = "__HIVE_DEFAULT_PARTITION__"
 
@@ -64,7 +75,7 @@ def connect(
     dataset: Path, *, time_zone: str = "UTC", views: Sequence[View] | None = None
 ) -> DuckDBPyConnection:
     """
-    Open a dataset: an in-memory DuckDB connection with `calls`, `rejects` and all views.
+    Open a dataset: an in-memory DuckDB connection with `calls`, `rejects`, `spots` and all views.
 
     Parameters
     ----------
@@ -97,6 +108,7 @@ def connect(
         create_views(con, views or catalogue())
         _fill_base(con, root, "calls", CALLS)
         _fill_base(con, root, "rejects", REJECTS)
+        _fill_spots(con, root)
         _lock(con, root)
     except duckdb.Error as error:
         con.close()
@@ -131,6 +143,7 @@ def _create_shapes(con: DuckDBPyConnection) -> None:
     for name, columns in (("calls", CALLS), ("rejects", REJECTS)):
         shape = ", ".join(f"null::{kind} as {_name(column)}" for column, kind in columns.items())
         con.execute(f"create view {name} as select null::VARCHAR as {ACCOUNT}, {shape} limit 0")
+    con.execute(f"create view spots as {no_spots()}")
 
 
 def _fill_base(con: DuckDBPyConnection, root: Path, name: str, columns: dict[str, str]) -> None:
@@ -149,6 +162,20 @@ def _fill_base(con: DuckDBPyConnection, root: Path, name: str, columns: dict[str
         f"select nullif({account}, '{NO_ACCOUNT}') as {ACCOUNT}, * exclude (cdr_path) "
         f"from read_parquet({_text(glob)}, schema = map {{{pins}}}, filename = 'cdr_path')"
     )
+
+
+def no_spots() -> str:
+    """SQL of the spots of a dataset without any."""
+    cells = ", ".join(f"null::{kind} as {_name(column)}" for column, kind in SPOTS.items())
+    return f"select {cells} limit 0"
+
+
+def _fill_spots(con: DuckDBPyConnection, root: Path) -> None:
+    """Put the spot logs, if there are any, into their base relation."""
+    if any(root.glob("spots/*.parquet")):
+        files = _text(f"{_escape(str(root))}/spots/*.parquet")
+        cells = ", ".join(map(_name, SPOTS))
+        con.execute(f"create or replace view spots as select {cells} from read_parquet({files})")  # noqa: S608  # quoted
 
 
 def _other_columns(con: DuckDBPyConnection, glob: str, known: dict[str, str]) -> dict[str, str]:

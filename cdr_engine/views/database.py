@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING
 
 from cdr_engine.errors import DatasetError, ViewError
 from cdr_engine.views.catalogue import catalogue
-from cdr_engine.views.connection import ACCOUNT, CALLS, REJECTS, create_views
+from cdr_engine.views.connection import ACCOUNT, CALLS, REJECTS, SPOTS, create_views, no_spots
 from cdr_engine.views.quoting import escape, name, text
 
 if TYPE_CHECKING:
@@ -102,7 +102,16 @@ def _remove_abandoned(root: Path) -> None:
 def _fill(con: DuckDBPyConnection, root: Path, time_zone: str, views: Sequence[View]) -> None:
     for relation, columns in (("calls", CALLS), ("rejects", REJECTS)):
         con.execute(f"create view {relation} as {_base(con, root, relation, columns)}")
+    con.execute(f"create view spots as {_spots(root)}")
     create_views(con, views, time_zone)
+
+
+def _spots(root: Path) -> str:
+    """SQL of the spot logs."""
+    if not any(root.glob("spots/*.parquet")):
+        return no_spots()
+    cells = ", ".join(map(name, SPOTS))
+    return f"select {cells} from read_parquet({_place(root)} || 'spots/*.parquet')"  # noqa: S608  # quoted
 
 
 def _base(con: DuckDBPyConnection, root: Path, relation: str, columns: dict[str, str]) -> str:

@@ -102,13 +102,13 @@ def view_statements(
     if dialect not in DIALECTS:
         raise UsageError(f"there is no dialect {dialect!r}; there are {', '.join(DIALECTS)}")
     views = views or catalogue()
-    without = _without_rejects(views)
+    without = _without_base(views)
     zoned = [
         (view, view.sql.replace(SESSION_ZONE, text(time_zone)).replace("main.calls", table))
         for view in views
         if view.name not in without
     ]
-    left_out = [Statement(view, "", ("rejects",)) for view in without]
+    left_out = [Statement(view, "", (base,)) for view, base in sorted(without.items())]
     if dialect == "duckdb":
         return [
             Statement("macros", _or_replace(macros()), ()),
@@ -145,13 +145,14 @@ def _translated(dialect: str, zoned: Iterable[tuple[View, str]]) -> list[Stateme
     return found
 
 
-def _without_rejects(views: Sequence[View]) -> list[str]:
-    """Views over rejects, which only a dataset has, and views over those."""
-    lost = {"rejects"}
+def _without_base(views: Sequence[View]) -> dict[str, str]:
+    """Views over rejects or spots, which only a dataset has, and views over those, with which."""
+    lost = {"rejects": "rejects", "spots": "spots"}
     for view in views:
-        if lost & set(re.findall(r"\w+", view.sql)):
-            lost.add(view.name)
-    return sorted(lost - {"rejects"})
+        read = [lost[word] for word in re.findall(r"\w+", view.sql) if word in lost]
+        if read:
+            lost[view.name] = read[0]
+    return {name: base for name, base in lost.items() if name not in ("rejects", "spots")}
 
 
 def _or_replace(sql: str) -> str:

@@ -51,8 +51,9 @@ def restrict(
     """
     Narrow all views of an open dataset to a part of its calls, for as long as it is open.
 
-    Rejects have an account only: a period or a profile leaves them as they are. Calls without any
-    time are in no period. The views are those that the dataset was opened with.
+    Rejects have an account only: a period or a profile leaves them as they are. Airings of spots go
+    by their time, and by their account if they name one. Calls without any time are in no period.
+    The views are those that the dataset was opened with.
 
     Raises
     ------
@@ -76,7 +77,7 @@ def _restrict(con: DuckDBPyConnection, selection: Selection, views: Sequence[Vie
     rows = con.execute("select clock_tolerance_s from params").fetchall()
     # Clocks are compared by their minutes, so two that agree differ by up to a minute more.
     apart = f"to_seconds({int(rows[0][0])} + 60)"
-    for relation in ("calls", "rejects"):
+    for relation in ("calls", "rejects", "spots"):
         con.execute(f"alter view {relation} rename to _all_{relation}")
     chosen = [*_one_of("account_id", selection.accounts), *_profiles(selection.profiles)]
     near = [*_period("enqueue_time", selection, apart), *chosen]
@@ -84,6 +85,9 @@ def _restrict(con: DuckDBPyConnection, selection: Selection, views: Sequence[Vie
     _create(con, READ, "_all_calls", near)
     _create(con, "calls", "_all_calls", exact)
     _create(con, "rejects", "_all_rejects", _one_of("account_id", selection.accounts))
+    of_accounts = _one_of("account_id", selection.accounts)
+    of_all = [f"{condition} or account_id is null" for condition in of_accounts]
+    _create(con, "spots", "_all_spots", [*_period("aired_at", selection), *of_all])
     sql = staging.sql.replace("main.calls", f"main.{READ}")
     _create(con, "stg_calls", f"({sql})", _period("started_at", selection))
     con.execute(f"comment on view stg_calls is {text(staging.comment)}")

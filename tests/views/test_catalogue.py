@@ -24,6 +24,7 @@ def test_the_marts() -> None:
         "cellular_split",
         "concurrency",
         "connect_rate_by_profile",
+        "cost_per_call",
         "coverage_gaps",
         "creative_compare",
         "daily_anomalies",
@@ -44,6 +45,7 @@ def test_the_marts() -> None:
         "ring_time",
         "service_level",
         "short_calls",
+        "spot_response",
         "staffing_erlang_c",
         "talk_time",
     } == MARTS
