@@ -87,6 +87,9 @@ class OpenDataset:
         What the views count by; by default the documented defaults.
     own_views
         Folder of `.sql` files that join the views.
+    asked
+        The only question that will be asked, where there is one: a view or SQL. Other views are
+        not made then, which saves some 0.3 s.
 
     Raises
     ------
@@ -111,11 +114,13 @@ class OpenDataset:
         profiles: Sequence[str | int] = (),
         definitions: Definitions | None = None,
         own_views: str | Path | None = None,
+        asked: str | None = None,
     ) -> None:
         self.path = Path(path)
         self.catalogue = _catalogue(definitions, own_views)
         self.coverage = status(path)
         self.time_zone = time_zone or (self.coverage.time_zones or ["UTC"])[0]
+        self._asked = asked
         self._connection = self._connect()
         self._missing = self._without_files()
         try:
@@ -175,7 +180,8 @@ class OpenDataset:
         ViewError
             If there is no such view or column, or DuckDB refuses the statement.
         """
-        return query(self._current(), text, parameters=parameters, order_by=order_by)
+        names = [*self.tables, *self.views]
+        return query(self._current(), text, parameters=parameters, order_by=order_by, names=names)
 
     def arrow(
         self, text: str, parameters: Sequence[Any] | Mapping[str, Any] | None = None
@@ -185,7 +191,8 @@ class OpenDataset:
 
     def explain(self, text: str, *, order_by: str | None = None) -> str:
         """Return the plan of a question, without asking it."""
-        return explain(self._current(), text, order_by=order_by)
+        names = [*self.tables, *self.views]
+        return explain(self._current(), text, order_by=order_by, names=names)
 
     def check(self, at_most: Mapping[str, float] | None = None) -> list[Verdict]:
         """
@@ -224,7 +231,9 @@ class OpenDataset:
         return self._connection
 
     def _connect(self) -> DuckDBPyConnection:
-        return connect(self.path, time_zone=self.time_zone, views=self.catalogue)
+        # What narrows the calls stands in stg_calls.
+        asked = None if self._asked is None else f"{self._asked} stg_calls"
+        return connect(self.path, time_zone=self.time_zone, views=self.catalogue, asked=asked)
 
     def _gaps(self, at_most: float) -> Verdict:
         """Windows that no file covers, between an account's first and last."""
@@ -289,6 +298,7 @@ def open_dataset(
     profiles: Sequence[str | int] = (),
     definitions: Definitions | None = None,
     own_views: str | Path | None = None,
+    asked: str | None = None,
 ) -> OpenDataset:
     """Open a dataset folder, or a part of its calls, for questions; see `OpenDataset`."""
     return OpenDataset(
@@ -300,6 +310,7 @@ def open_dataset(
         profiles=profiles,
         definitions=definitions,
         own_views=own_views,
+        asked=asked,
     )
 
 

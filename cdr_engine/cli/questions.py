@@ -40,13 +40,14 @@ class Part:
     time_zone: str | None = None
     """Zone of local days and hours; by default the reports' own."""
 
-    def open(self, common: Common) -> OpenDataset:
-        """Open this part of the dataset that the settings name, by their definitions."""
+    def open(self, common: Common, asked: str | None = None) -> OpenDataset:
+        """Open this part of the dataset that the settings name for all questions, or for one."""
         from cdr_engine.analysis import open_dataset
 
         return open_dataset(
             common.settings().dataset_path,
             **common.meaning(),
+            asked=asked,
             time_zone=self.time_zone,
             start=self.start,
             end=self.end,
@@ -112,7 +113,7 @@ def query(
     """
     sql = _sql(text, file)
     kind = format or ("json" if common.json else None)
-    with part.open(common) as dataset:
+    with part.open(common, sql) as dataset:
         if explain:
             plan = dataset.explain(sql, order_by=order_by)
             if common.json:
@@ -253,7 +254,10 @@ def check(
     at_most
         Share that a rule may be broken by, instead of its own: odd_days=0.1; repeatable.
     """
-    with part.open(common) as dataset:
+    from cdr_engine.views import RULES
+
+    reads = " ".join(relation for rule in RULES for relation in rule.reads)
+    with part.open(common, reads) as dataset:
         verdicts = dataset.check(dict(map(_share, at_most)))
     broken = [verdict for verdict in verdicts if verdict.is_broken]
     if common.json:

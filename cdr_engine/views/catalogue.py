@@ -23,11 +23,17 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-__all__ = ["catalogue", "macros"]
+__all__ = ["asked_of", "catalogue", "macros"]
 
 BASE = ("calls", "rejects", "spots")
 NAME = re.compile(r"[a-z_][a-z0-9_]*")
 NOT_STATED = "not stated"
+
+CATALOGUES = {
+    "describe", "duckdb_columns", "duckdb_views", "information_schema", "pg_catalog", "pg_views",
+    "show", "sqlite_master", "summarize",
+}  # fmt: skip
+"""Words of SQL that looks at what views there are."""
 
 
 def catalogue(definitions: Definitions | None = None, own: Path | None = None) -> tuple[View, ...]:
@@ -52,6 +58,25 @@ def catalogue(definitions: Definitions | None = None, own: Path | None = None) -
     made = defined(definitions or Definitions())
     views = (*made, *_packaged("staging"), *_packaged("marts"))
     return (*views, *_own(own, views)) if own else views
+
+
+def asked_of(views: Sequence[View], text: str) -> tuple[View, ...]:
+    """
+    The views that a question names, and those that these read, in their order.
+
+    SQL that may look at the catalogue itself is taken to name all.
+    """
+    by_name = {view.name: view for view in views}
+    found: set[str] = set()
+    texts = [text.lower()]
+    while texts:
+        words = set(re.findall(r"\w+", texts.pop()))
+        if words & CATALOGUES and not found:
+            return tuple(views)
+        named = (words & by_name.keys()) - found
+        found |= named
+        texts += [by_name[name].sql for name in named]
+    return tuple(view for view in views if view.name in found)
 
 
 def macros() -> str:

@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING
 
 from cdr_engine.errors import DatasetError, UsageError, ViewError
 from cdr_engine.schema import COLUMNS, Kind
-from cdr_engine.views.catalogue import catalogue, macros
+from cdr_engine.views.catalogue import asked_of, catalogue, macros
 from cdr_engine.views.defined import SESSION_ZONE
 from cdr_engine.views.quoting import escape as _escape
 from cdr_engine.views.quoting import name as _name
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
     from cdr_engine.views.view import View
 
-__all__ = ["connect", "create_views"]
+__all__ = ["connect", "create_shapes", "create_views", "no_spots"]
 
 SQL_TYPES: dict[Kind, str] = {
     "uii": "VARCHAR",
@@ -72,7 +72,11 @@ NO_ACCOUNT = "__HIVE_DEFAULT_PARTITION__"
 
 
 def connect(
-    dataset: Path, *, time_zone: str = "UTC", views: Sequence[View] | None = None
+    dataset: Path,
+    *,
+    time_zone: str = "UTC",
+    views: Sequence[View] | None = None,
+    asked: str | None = None,
 ) -> DuckDBPyConnection:
     """
     Open a dataset: an in-memory DuckDB connection with `calls`, `rejects`, `spots` and all views.
@@ -86,6 +90,9 @@ def connect(
         The report zone: local days and the text of instants follow it, through DST.
     views
         From `catalogue`, which by default has the package's, by the default definitions.
+    asked
+        The only question that will be asked, a view or SQL: views that it does not need are not
+        made, which takes some 10 ms each.
 
     Raises
     ------
@@ -104,8 +111,9 @@ def connect(
     con = duckdb.connect(":memory:")
     try:
         _configure(con, time_zone)
-        _create_shapes(con)
-        create_views(con, views or catalogue())
+        create_shapes(con)
+        views = views or catalogue()
+        create_views(con, views if asked is None else asked_of(views, asked))
         _fill_base(con, root, "calls", CALLS)
         _fill_base(con, root, "rejects", REJECTS)
         _fill_spots(con, root)
@@ -133,7 +141,7 @@ def _configure(con: DuckDBPyConnection, time_zone: str) -> None:
     con.execute("set global python_enable_replacements = false")
 
 
-def _create_shapes(con: DuckDBPyConnection) -> None:
+def create_shapes(con: DuckDBPyConnection) -> None:
     """
     Create the base relations without rows.
 

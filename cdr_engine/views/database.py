@@ -22,7 +22,15 @@ from typing import TYPE_CHECKING
 
 from cdr_engine.errors import DatasetError, ViewError
 from cdr_engine.views.catalogue import catalogue
-from cdr_engine.views.connection import ACCOUNT, CALLS, REJECTS, SPOTS, create_views, no_spots
+from cdr_engine.views.connection import (
+    ACCOUNT,
+    CALLS,
+    REJECTS,
+    SPOTS,
+    create_shapes,
+    create_views,
+    no_spots,
+)
 from cdr_engine.views.quoting import escape, name, text
 
 if TYPE_CHECKING:
@@ -100,10 +108,11 @@ def _remove_abandoned(root: Path) -> None:
 
 
 def _fill(con: DuckDBPyConnection, root: Path, time_zone: str, views: Sequence[View]) -> None:
-    for relation, columns in (("calls", CALLS), ("rejects", REJECTS)):
-        con.execute(f"create view {relation} as {_base(con, root, relation, columns)}")
-    con.execute(f"create view spots as {_spots(root)}")
+    create_shapes(con)
     create_views(con, views, time_zone)
+    for relation, columns in (("calls", CALLS), ("rejects", REJECTS)):
+        con.execute(f"create or replace view {relation} as {_base(con, root, relation, columns)}")
+    con.execute(f"create or replace view spots as {_spots(root)}")
 
 
 def _spots(root: Path) -> str:

@@ -48,6 +48,7 @@ def query(
     *,
     parameters: Sequence[object] | Mapping[str, object] | None = None,
     order_by: str | None = None,
+    names: Sequence[str] = (),
 ) -> pa.RecordBatchReader:
     """
     Ask an open dataset, and get the answer as a stream of Arrow batches.
@@ -63,6 +64,8 @@ def query(
     order_by
         Columns of the answer, commas between them: `day`, `n_calls desc` or `-n_calls`. NULL comes
         last.
+    names
+        What to propose where there is no such view; by default what is there.
 
     Returns
     -------
@@ -79,7 +82,7 @@ def query(
     import pyarrow as pa
 
     try:
-        sql = _statement(con, text)
+        sql = _statement(con, text, names)
         relation = con.cursor().sql(sql, params=parameters)
         if order_by is not None:
             relation = relation.order(_order(order_by, relation.columns))
@@ -89,7 +92,9 @@ def query(
     return pa.RecordBatchReader.from_batches(answer.schema, _batches(answer))
 
 
-def explain(con: DuckDBPyConnection, text: str, *, order_by: str | None = None) -> str:
+def explain(
+    con: DuckDBPyConnection, text: str, *, order_by: str | None = None, names: Sequence[str] = ()
+) -> str:
     """
     How DuckDB would answer: the plan as a picture of text; nothing is read but footers.
 
@@ -101,7 +106,7 @@ def explain(con: DuckDBPyConnection, text: str, *, order_by: str | None = None) 
     import duckdb
 
     try:
-        relation = con.cursor().sql(_statement(con, text))
+        relation = con.cursor().sql(_statement(con, text, names))
         if order_by is not None:
             relation = relation.order(_order(order_by, relation.columns))
         return relation.explain()
@@ -118,10 +123,10 @@ def relations(con: DuckDBPyConnection) -> list[str]:
     return [row[0] for row in rows]
 
 
-def _statement(con: DuckDBPyConnection, text: str) -> str:
+def _statement(con: DuckDBPyConnection, text: str, names: Sequence[str]) -> str:
     """The one statement that a text stands for: all of a view, or itself if it only reads."""
     sql = text.strip()
-    return _select(con, sql) if re.fullmatch(r"\w+", sql) else _checked(con, sql)
+    return _select(con, sql, names) if re.fullmatch(r"\w+", sql) else _checked(con, sql)
 
 
 def _order(order_by: str, columns: list[str]) -> str:
@@ -156,11 +161,12 @@ def _batches(answer: pa.RecordBatchReader) -> Iterator[pa.RecordBatch]:
         raise ViewError(_one_line(error)) from error
 
 
-def _select(con: DuckDBPyConnection, view: str) -> str:
+def _select(con: DuckDBPyConnection, view: str, names: Sequence[str]) -> str:
     """SQL for all of one view, if there is one of this name."""
-    names = relations(con)
-    if view.lower() in names:
+    there = relations(con)
+    if view.lower() in there:
         return f"from {name(view.lower())}"
+    names = sorted({*there, *names})
     near = get_close_matches(view.lower(), names, n=3) or names
     raise ViewError(f"there is no view {view!r}; there is {_list(near)}")
 

@@ -66,7 +66,8 @@ def given(
 
 def ask(dataset: Path, text: str, *, zone: str = "UTC") -> list[dict[str, Any]]:
     """All rows of a view or a query, as Python values."""
-    return query(connect(dataset, time_zone=zone), text).read_all().to_pylist()
+    con = connect(dataset, time_zone=zone, asked=text)
+    return query(con, text).read_all().to_pylist()
 
 
 def one(dataset: Path, text: str, *columns: str, zone: str = "UTC") -> Any:
