@@ -36,6 +36,36 @@ create macro before_call(enqueue_time, tolerance_s) as
 create macro latest_name(name, started_at) as
     arg_max(name, (coalesce(started_at, '-infinity'::timestamptz), name));
 
--- The number a call came from; NULL where it is blocked ('anonymous') or empty.
+-- The digits of a number: of '(555) 765-4321' or 'sip:5557654321@host'.
+create macro number_digits(number) as
+    regexp_replace(
+        regexp_extract(
+            number, '^(?i:sips?:|tel:)?[+( ]*([0-9][-0-9(). ]*)', 1
+        ),
+        '[^0-9]', '', 'g'
+    );
+
+-- A number in one form, without the North American 1. Switches send ANONYMOUS,
+-- RESTRICTED, UNAVAILABLE, UNKNOWN and BLOCKED as the keys they are on, or 0.
+create macro number_of_digits(digits) as
+    case
+        when ltrim(digits, '0') in (
+            '', '266696687', '7378742833', '17378742833', '86282452253',
+            '8656696', '2562533'
+        ) then null
+        when length(digits) = 11 and digits between '12' and '1:'
+            then right(digits, 10)
+        else digits
+    end;
+
+-- Who called, by number; NULL where it is blocked ('anonymous') or empty. Most
+-- are ten digits, which need no closer look.
 create macro caller(ani) as
-    case when left(ltrim(ani, '+( '), 1) between '0' and '9' then ani end;
+    case
+        when length(ani) = 10
+            and ani between '2' and ':'
+            and ani <> '7378742833'
+            and try_cast(ani as ubigint) is not null
+            then ani
+        else number_of_digits(number_digits(ani))
+    end;

@@ -1,7 +1,7 @@
 -- grain: one row per account, cloud profile and is_cellular
 -- formula: connect_rate = connected calls / offered calls, with its 95 % Wilson interval; mean_talk_s of connected calls
 -- source: stg_calls, params
--- caveat: where the report does not say whether a telephone is mobile, is_cellular is NULL and a row of its own
+-- caveat: where the report does not say whether the telephone is cellular, is_cellular is NULL and a row of its own
 
 with calls as (
     select * from stg_calls

@@ -1,7 +1,7 @@
 -- grain: one row per account, ISCI code, media version and media length
--- formula: qualified_rate with its 95 % Wilson interval; z_against_rest = two-proportion z of that rate against all other creatives of the account
+-- formula: qualified_rate = qualified calls / calls, with its 95 % Wilson interval; z_against_rest = two-proportion z of it against the account's other creatives; is_isci_or_ad_id = four letters and four digits, or Ad-ID's eleven letters and digits that begin with a letter, and H or D behind
 -- source: stg_calls, params
--- caveat: calls without an ISCI code are left out; among many creatives some z are large by chance: one in twenty beyond 1.96
+-- caveat: calls without an ISCI code are left out. Of many creatives one in twenty is beyond z = 1.96 by chance; what runs in better slots looks better. A form that is not known is no error
 
 with calls as (
     select * from stg_calls
@@ -16,13 +16,14 @@ counted as (
         account_id,
         media_isci,
         media_version,
-        media_length_s,
+        media_length,
+        any_value(media_length_s) as media_length_s,
         count(*) as n_calls,
         count(*) filter (is_connected) as n_connected,
         count(*) filter (is_qualified) as n_qualified
     from calls
     where media_isci is not null
-    group by account_id, media_isci, media_version, media_length_s
+    group by account_id, media_isci, media_version, media_length
 ),
 
 totalled as (
@@ -37,13 +38,15 @@ totalled as (
 compared as (
     select
         *,
+        n_all - n_calls as n_rest,
+        (n_all_qualified - n_qualified)
+        / nullif(n_all - n_calls, 0) as rest_rate,
         n_qualified / n_calls as qualified_rate,
-        (n_all_qualified - n_qualified) / nullif(n_all - n_calls, 0)
-            as rest_rate,
+        -- Between integers: of rates the rounding would be left where it is 0.
         sqrt(
-            (n_all_qualified / n_all) * (1 - n_all_qualified / n_all)
-            * (1 / n_calls + 1 / nullif(n_all - n_calls, 0))
-        ) as deviation
+            n_all_qualified * (n_all - n_all_qualified)
+            / (n_calls * nullif(n_all - n_calls, 0)) / n_all
+        ) as rate_deviation
     from totalled
 ),
 
@@ -52,6 +55,7 @@ rated as (
         account_id,
         media_isci,
         media_version,
+        media_length,
         media_length_s,
         n_calls,
         n_connected,
@@ -59,12 +63,13 @@ rated as (
         qualified_rate,
         wilson_low(n_qualified, n_calls) as rate_low,
         wilson_high(n_qualified, n_calls) as rate_high,
+        n_rest,
         rest_rate,
-        (qualified_rate - rest_rate) / nullif(deviation, 0) as z_against_rest,
-        -- ISCI: four letters, four digits. Ad-ID: eleven letters or digits,
-        -- and H for high definition.
-        regexp_full_match(media_isci, '[A-Z]{4}[0-9]{4}H?|[A-Z0-9]{11}H?')
-            as is_creative_id,
+        (qualified_rate - rest_rate) / nullif(rate_deviation, 0)
+            as z_against_rest,
+        regexp_full_match(
+            media_isci, '[A-Z]{4}[0-9]{4}[HD]?|[A-Z][A-Z0-9]{10}[HD]?'
+        ) as is_isci_or_ad_id,
         n_calls < small_sample as is_small_sample
     from compared
     cross join params

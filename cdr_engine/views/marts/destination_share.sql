@@ -1,7 +1,7 @@
--- grain: one row per account, local day, cloud profile and destination that was connected
--- formula: call_share = connected calls of the destination / those of the profile's day, with its 95 % Wilson interval; talk_share = its talk seconds / the profile's
+-- grain: one row per account, local day, cloud profile and destination that calls were connected to
+-- formula: call_share = its connected calls / those of the profile's day, with its 95 % Wilson interval; talk_share = its talk / that of the profile's day
 -- source: stg_calls
--- caveat: connected calls only; what was planned is not in the report
+-- caveat: connected calls only, by who took them in the end; what share was planned is not in the report. Without any talk there is no talk_share
 
 with calls as (
     select * from stg_calls
@@ -15,7 +15,7 @@ counted as (
         connected_id as destination_id,
         latest_name(profile_name, started_at) as profile_name,
         latest_name(connected_name, started_at) as destination_name,
-        count(*) as n_connected,
+        count(*) as n_calls,
         coalesce(sum(talk_s), 0)::bigint as talk_s
     from calls
     where is_connected
@@ -25,18 +25,29 @@ counted as (
 totalled as (
     select
         *,
-        sum(n_connected) over profile_days::bigint as n_profile_connected,
-        sum(talk_s) over profile_days::bigint as profile_talk_s
+        sum(n_calls) over (
+            partition by account_id, day, cloud_profile_id
+        )::bigint as n_profile_calls,
+        sum(talk_s) over (
+            partition by account_id, day, cloud_profile_id
+        )::bigint as profile_talk_s
     from counted
-    window profile_days as (partition by account_id, day, cloud_profile_id)
 ),
 
 shared as (
     select
-        *,
-        n_connected / n_profile_connected as call_share,
-        wilson_low(n_connected, n_profile_connected) as call_share_low,
-        wilson_high(n_connected, n_profile_connected) as call_share_high,
+        account_id,
+        day,
+        cloud_profile_id,
+        destination_id,
+        profile_name,
+        destination_name,
+        n_calls,
+        n_profile_calls,
+        n_calls / n_profile_calls as call_share,
+        wilson_low(n_calls, n_profile_calls) as call_share_low,
+        wilson_high(n_calls, n_profile_calls) as call_share_high,
+        talk_s / 60 as talk_minutes,
         talk_s / nullif(profile_talk_s, 0) as talk_share
     from totalled
 )

@@ -1,7 +1,7 @@
 -- grain: one row per account and DNIS
--- formula: first and last call, calls, media codes and cloud profiles of the number; is_ambiguous = more than one code; days_silent = local days from its last call to the account's
+-- formula: first and last call of the number, calls, media codes and cloud profiles; is_ambiguous = more than one media code; days_silent = local days from its last call to the account's last
 -- source: stg_calls
--- caveat: a number that is used again for another code breaks attribution: is_ambiguous says where, not when
+-- caveat: a number that is used again for another code breaks attribution: is_ambiguous says where, not when. n_without_code counts its calls that had no code
 
 with calls as (
     select * from stg_calls
@@ -11,13 +11,29 @@ counted as (
     select
         account_id,
         dnis,
-        min(started_at) as first_called_at,
-        max(started_at) as last_called_at,
-        max(started_local)::date as last_day,
-        count(*) as n_calls,
+        media_code,
+        cloud_profile_id,
+        min(started_at) as first_seen_at,
+        max(started_at) as last_seen_at,
+        max(started_local) as last_seen_local,
+        count(*) as n_calls
+    from calls
+    group by account_id, dnis, media_code, cloud_profile_id
+),
+
+listed as (
+    select
+        account_id,
+        dnis,
+        min(first_seen_at) as first_seen_at,
+        max(last_seen_at) as last_seen_at,
+        max(last_seen_local)::date as last_day,
+        sum(n_calls)::bigint as n_calls,
+        coalesce(sum(n_calls) filter (media_code is null), 0)::bigint
+            as n_without_code,
         count(distinct media_code) as n_media_codes,
         count(distinct cloud_profile_id) as n_profiles
-    from calls
+    from counted
     group by account_id, dnis
 ),
 
@@ -25,14 +41,15 @@ compared as (
     select
         account_id,
         dnis,
-        first_called_at,
-        last_called_at,
+        first_seen_at,
+        last_seen_at,
         n_calls,
+        n_without_code,
         n_media_codes,
         n_profiles,
         n_media_codes > 1 as is_ambiguous,
         max(last_day) over (partition by account_id) - last_day as days_silent
-    from counted
+    from listed
 )
 
 select * from compared

@@ -1,30 +1,42 @@
--- grain: one row per account and media code that was the first of some caller
--- formula: callers whose first call with a code had this one; their calls within 30 days of it, those with another code or none, and qualified calls for each caller
--- source: stg_calls
--- caveat: knows telephones, not people, and nothing from before the first call on file; blocked numbers are left out
+-- grain: one row per account and media code that was a caller's first
+-- formula: callers by the code of their first call that had one, and of their calls from that one to 30 days after: all, those with another code, qualified; qualified_caller_rate = callers with a qualified call / callers, with its 95 % Wilson interval
+-- source: stg_calls, params
+-- caveat: a path of telephones, not of people, and nothing before the dataset begins. Of n_callers only n_callers_followed had the whole 30 days before the account's last call. Of codes in the same second the first in order; blocked numbers and calls without any time are left out
 
 with calls as (
     select * from stg_calls
 ),
 
-called as (
+params as (
+    select * from main.params
+),
+
+placed as (
     select
         account_id,
         caller(ani) as caller,
         media_code,
-        started_at,
+        epoch_ms(started_at) as started_ms,
         is_qualified
     from calls
     where started_at is not null
+),
+
+found_ends as (
+    select
+        account_id,
+        max(started_ms) as last_ms
+    from placed
+    group by account_id
 ),
 
 found_firsts as (
     select
         account_id,
         caller,
-        min(started_at) as first_at,
-        arg_min(media_code, (started_at, media_code)) as first_media_code
-    from called
+        min(started_ms) as first_ms,
+        arg_min(media_code, (started_ms, media_code)) as first_media_code
+    from placed
     where media_code is not null and caller is not null
     group by account_id, caller
 ),
@@ -32,53 +44,54 @@ found_firsts as (
 followed as (
     select
         found_firsts.account_id,
+        found_firsts.caller,
         found_firsts.first_media_code,
-        called.media_code,
-        called.is_qualified
-    from called
+        any_value(found_firsts.first_ms) as first_ms,
+        count(*) as n_calls,
+        count(*) filter (
+            placed.media_code <> found_firsts.first_media_code
+        ) as n_cross_code_calls,
+        count(*) filter (placed.is_qualified) as n_qualified
+    from placed
     inner join found_firsts
-        on called.account_id is not distinct from found_firsts.account_id
-        and called.caller = found_firsts.caller
-    where
-        called.started_at >= found_firsts.first_at
-        and called.started_at < found_firsts.first_at + interval 30 days
+        on placed.account_id is not distinct from found_firsts.account_id
+        and placed.caller = found_firsts.caller
+        and placed.started_ms >= found_firsts.first_ms
+        and placed.started_ms - found_firsts.first_ms <= 2592000000
+    group by
+        found_firsts.account_id,
+        found_firsts.caller,
+        found_firsts.first_media_code
 ),
 
 counted as (
     select
-        account_id,
-        first_media_code,
-        count(*) as n_calls,
+        followed.account_id,
+        followed.first_media_code,
+        count(*) as n_callers,
         count(*) filter (
-            media_code is distinct from first_media_code
-        ) as n_cross_code_calls,
-        count(*) filter (is_qualified) as n_qualified
+            followed.first_ms + 2592000000 <= found_ends.last_ms
+        ) as n_callers_followed,
+        sum(followed.n_calls)::bigint as n_calls,
+        sum(followed.n_cross_code_calls)::bigint as n_cross_code_calls,
+        sum(followed.n_qualified)::bigint as n_qualified,
+        count(*) filter (followed.n_qualified > 0) as n_qualified_callers
     from followed
-    group by account_id, first_media_code
+    inner join found_ends
+        on followed.account_id is not distinct from found_ends.account_id
+    group by followed.account_id, followed.first_media_code
 ),
 
-counted_callers as (
+rated as (
     select
-        account_id,
-        first_media_code,
-        count(*) as n_callers
-    from found_firsts
-    group by account_id, first_media_code
-),
-
-joined as (
-    select
-        counted.account_id,
-        counted.first_media_code,
-        n_callers,
-        n_calls,
-        n_cross_code_calls,
-        n_qualified,
-        n_qualified / n_callers as qualified_per_caller
+        counted.*,
+        n_qualified / n_callers as qualified_per_caller,
+        n_qualified_callers / n_callers as qualified_caller_rate,
+        wilson_low(n_qualified_callers, n_callers) as rate_low,
+        wilson_high(n_qualified_callers, n_callers) as rate_high,
+        n_callers < small_sample as is_small_sample
     from counted
-    inner join counted_callers
-        on counted.account_id is not distinct from counted_callers.account_id
-        and counted.first_media_code = counted_callers.first_media_code
+    cross join params
 )
 
-select * from joined
+select * from rated

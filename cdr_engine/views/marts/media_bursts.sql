@@ -1,35 +1,37 @@
 -- grain: one row per account, DNIS and 5 minutes with a call
--- formula: baseline_calls = mean calls of 5 minutes, from 120 to 15 minutes before; z = (calls - baseline) / sqrt(baseline, 0.25 at least); is_burst = 4 calls or more and z of 4 or more
+-- formula: baseline_calls = mean calls of the 22 slots that begin 120 to 15 minutes before, empty ones as 0; z = (n_calls - baseline_calls) / square root of baseline_calls, of 0.25 at least; is_burst = 4 calls or more and z 4 or more
 -- source: stg_calls
--- caveat: guesses when an advertisement was aired; a log of spots knows. Without a baseline in the account's first two hours
+-- caveat: infers when an advertisement was aired; a log of spots knows. In the account's first two hours there is no baseline and no burst; hours that are not in the dataset count as silence; calls without any time are left out
 
 with calls as (
     select * from stg_calls
 ),
 
+-- Slots are numbered: numbers are the same whatever the zone of the session.
 counted as (
     select
         account_id,
         dnis,
-        time_bucket(interval 5 minutes, started_at) as began_at,
-        any_value(media_code) as media_code,
+        epoch_ms(started_at) // 300000 as slot,
         count(*) as n_calls
     from calls
     where started_at is not null
-    group by account_id, dnis, began_at
+    group by account_id, dnis, slot
 ),
 
--- 22 slots begin from 120 to 15 minutes before. One without a call is a zero.
-compared as (
+-- A slot without a call has no row and adds nothing to the sum: a zero.
+summed as (
     select
         *,
-        min(began_at) over (partition by account_id) as first_began_at,
-        coalesce(sum(n_calls) over (
-            partition by account_id, dnis
-            order by began_at
-            range between interval 120 minutes preceding
-            and interval 15 minutes preceding
-        ), 0) / 22 as earlier_calls
+        min(slot) over (partition by account_id) as first_slot,
+        coalesce(
+            sum(n_calls) over (
+                partition by account_id, dnis
+                order by slot
+                range between 24 preceding and 3 preceding
+            ),
+            0
+        ) as n_before
     from counted
 ),
 
@@ -37,27 +39,31 @@ based as (
     select
         account_id,
         dnis,
-        began_at,
-        media_code,
+        make_timestamptz(slot * 300000000) as slot_at,
         n_calls,
-        case
-            when began_at - interval 120 minutes >= first_began_at
-                then earlier_calls
-        end as baseline_calls
-    from compared
+        case when slot - 24 >= first_slot then n_before / 22 end
+            as baseline_calls
+    from summed
+),
+
+-- The deviation of a count is the root of its mean, and never so small that a
+-- call or two would be a burst.
+compared as (
+    select
+        *,
+        (n_calls - baseline_calls)
+        / case
+            when baseline_calls is not null
+                then sqrt(greatest(baseline_calls, 0.25))
+        end as z
+    from based
 ),
 
 judged as (
     select
         *,
-        (n_calls - baseline_calls) / sqrt(greatest(baseline_calls, 0.25)) as z,
-        n_calls >= 4
-        and coalesce(
-            (n_calls - baseline_calls) / sqrt(greatest(baseline_calls, 0.25))
-            >= 4,
-            false
-        ) as is_burst
-    from based
+        n_calls >= 4 and coalesce(z >= 4, false) as is_burst
+    from compared
 )
 
 select * from judged

@@ -1,7 +1,7 @@
 -- grain: one row per account and media market
--- formula: quality_index = 100 x qualified_rate of the market / qualified_rate of the account; call_share = calls of the market / the account's
+-- formula: quality_index = 100 x qualified_rate / the account's qualified_rate; call_share = calls / the account's calls; both rates with 95 % Wilson intervals
 -- source: stg_calls, params
--- caveat: the market is where the advertisement ran, not where the caller is; calls without a market are a row as well
+-- caveat: the market is where the advertisement ran, not where the caller is; calls without a market are a row, and in the account's rate. n_callers do not add up over markets
 
 with calls as (
     select * from stg_calls
@@ -11,15 +11,27 @@ params as (
     select * from main.params
 ),
 
+called as (
+    select
+        account_id,
+        media_market,
+        caller(ani) as caller,
+        count(*) as n_calls,
+        count(*) filter (is_connected) as n_connected,
+        count(*) filter (is_qualified) as n_qualified
+    from calls
+    group by account_id, media_market, caller
+),
+
 counted as (
     select
         account_id,
         media_market,
-        count(*) as n_calls,
-        count(distinct caller(ani)) as n_callers,
-        count(*) filter (is_connected) as n_connected,
-        count(*) filter (is_qualified) as n_qualified
-    from calls
+        sum(n_calls)::bigint as n_calls,
+        count(caller) as n_callers,
+        sum(n_connected)::bigint as n_connected,
+        sum(n_qualified)::bigint as n_qualified
+    from called
     group by account_id, media_market
 ),
 
@@ -35,7 +47,13 @@ totalled as (
 
 rated as (
     select
-        totalled.* exclude (n_account_qualified),
+        account_id,
+        media_market,
+        n_calls,
+        n_callers,
+        n_connected,
+        n_qualified,
+        n_account_calls,
         n_calls / n_account_calls as call_share,
         wilson_low(n_calls, n_account_calls) as call_share_low,
         wilson_high(n_calls, n_account_calls) as call_share_high,

@@ -1,7 +1,7 @@
 -- grain: one row per account, local day, media code, DNIS, network, market and format
--- formula: qualified_rate = connected calls that talk qualified_call_s or longer / calls, with its 95 % Wilson interval
+-- formula: qualified_rate = qualified calls / calls, with its 95 % Wilson interval; n_callers = different numbers that called
 -- source: stg_calls, params
--- caveat: callers are counted within a row: they do not add up over rows; calls without a code are a row as well
+-- caveat: n_callers and n_qualified_callers do not add up: who calls twice is in several rows. Calls without media are rows with NULL; blocked numbers are calls, but no callers
 
 with calls as (
     select * from stg_calls
@@ -11,7 +11,7 @@ params as (
     select * from main.params
 ),
 
-counted as (
+called as (
     select
         account_id,
         started_local::date as day,
@@ -20,14 +20,39 @@ counted as (
         media_network,
         media_market,
         media_format,
+        caller(ani) as caller,
         count(*) as n_calls,
-        count(distinct caller(ani)) as n_callers,
         count(*) filter (is_connected) as n_connected,
         count(*) filter (is_qualified) as n_qualified,
-        count(distinct caller(ani)) filter (is_qualified)
-            as n_qualified_callers,
-        coalesce(sum(talk_s), 0)::bigint as talk_s
+        sum(talk_s) as talk_s
     from calls
+    group by
+        account_id,
+        day,
+        media_code,
+        dnis,
+        media_network,
+        media_market,
+        media_format,
+        caller
+),
+
+counted as (
+    select
+        account_id,
+        day,
+        media_code,
+        dnis,
+        media_network,
+        media_market,
+        media_format,
+        sum(n_calls)::bigint as n_calls,
+        count(caller) as n_callers,
+        sum(n_connected)::bigint as n_connected,
+        sum(n_qualified)::bigint as n_qualified,
+        count(caller) filter (n_qualified > 0) as n_qualified_callers,
+        coalesce(sum(talk_s), 0) / 60 as talk_minutes
+    from called
     group by
         account_id,
         day,
