@@ -6,8 +6,10 @@ Plan. The base relation is put aside under another name and two views take its p
 - `calls` keeps the calls whose enqueue_time lies in the period.
 - `stg_calls`, and so every mart, keeps those whose started_at does, as the marts' days go by it. It
   reads a little more than the period, because the two clocks of one call may differ.
+- `spots` and `stg_spots` keep the airings of the period. What these brought, `stg_spot_responses`,
+  is worked out with the calls and airings around it: of weeks before, and of the minutes behind.
 
-Both narrow by enqueue_time, cloud_profile_id and account_id, which the files have statistics and
+All narrow by enqueue_time, cloud_profile_id and account_id, which the files have statistics and
 folders for: row groups of other months and files of other accounts are not read.
 """
 
@@ -31,6 +33,12 @@ __all__ = ["Selection", "restrict"]
 
 READ = "_calls_of_selection"
 """What stg_calls reads instead of `calls`."""
+
+AROUND = ("to_days(64)", "to_days(8)")
+"""
+How much before and behind a period responses look at: the eight weeks of their baseline, and on
+either side a week more, in which there are calls unless the dataset begins or ends there.
+"""
 
 
 class Selection(NamedTuple):
@@ -85,25 +93,49 @@ def _restrict(con: DuckDBPyConnection, selection: Selection, views: Sequence[Vie
     _create(con, READ, "_all_calls", near)
     _create(con, "calls", "_all_calls", exact)
     _create(con, "rejects", "_all_rejects", _one_of("account_id", selection.accounts))
-    of_accounts = _one_of("account_id", selection.accounts)
-    of_all = [f"{condition} or account_id is null" for condition in of_accounts]
-    _create(con, "spots", "_all_spots", [*_period("aired_at", selection), *of_all])
     sql = staging.sql.replace("main.calls", f"main.{READ}")
     _create(con, "stg_calls", f"({sql})", _period("started_at", selection))
     con.execute(f"comment on view stg_calls is {text(staging.comment)}")
+    _restrict_spots(con, selection, chosen, {view.name: view for view in views})
 
 
-def _create(con: DuckDBPyConnection, name: str, source: str, conditions: list[str]) -> None:
+def _restrict_spots(
+    con: DuckDBPyConnection, selection: Selection, chosen: list[str], views: dict[str, View]
+) -> None:
+    """Narrow airings; those around the period stay in reach of the responses."""
+    accounts = _one_of("account_id", selection.accounts)
+    ours = [f"{condition} or account_id is null" for condition in accounts]
+    _create(con, "spots", "_all_spots", [*_period("aired_at", selection), *ours])
+    _create(con, "_spots_around", "_all_spots", ours)
+    around = [*_period("enqueue_time", selection, *AROUND), *chosen]
+    _create(con, "_calls_around", "_all_calls", around)
+    sources = {name: f"_{name}_around" for name in ("stg_calls", "stg_spots")}
+    for name, view in sources.items():
+        base = name.removeprefix("stg_")
+        _create(con, view, f"({views[name].sql.replace(f'main.{base}', f'main._{base}_around')})")
+    responses = views["stg_spot_responses"]
+    sql = responses.sql
+    for name, view in sources.items():
+        sql = sql.replace(f"from {name}", f"from {view}")
+    _create(con, responses.name, f"({sql})", _period("aired_at", selection))
+    con.execute(f"comment on view {responses.name} is {text(responses.comment)}")
+
+
+def _create(
+    con: DuckDBPyConnection, name: str, source: str, conditions: Sequence[str] = ()
+) -> None:
     where = " and ".join(f"({condition})" for condition in conditions) or "true"
     con.execute(f"create or replace view {name} as select * from {source} where {where}")  # noqa: S608  # quoted parts
 
 
-def _period(column: str, selection: Selection, apart: str = "to_seconds(0)") -> list[str]:
-    """Half-open, with so much room on either side."""
-    bounds = ((">=", selection.start, "-"), ("<", selection.end, "+"))
+def _period(
+    column: str, selection: Selection, before: str = "to_seconds(0)", behind: str = ""
+) -> list[str]:
+    """Half-open, with so much room before it and behind it, by default the same."""
+    bounds = ((">=", selection.start, f"- {before}"), ("<", selection.end, f"+ {behind or before}"))
     return [
-        f"{column} {compare} timestamptz {text(bound.isoformat())} {sign} {apart}"
-        for compare, bound, sign in bounds
+        f"{column} {compare} timestamptz {text(bound.isoformat())} {room}"
+        for compare, bound, room in bounds
         if bound is not None
     ]
 

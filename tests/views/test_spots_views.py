@@ -191,6 +191,27 @@ def test_selection(tmp_path: Path) -> None:
     assert 4 == len(lines(Selection(profiles=("1",))))
 
 
+def test_responses_do_not_depend_on_the_period(tmp_path: Path) -> None:
+    """The weeks before a period are its baseline, and airings around it keep their calls."""
+    given(tmp_path, *rung(*after(1, 4), *after(2, 4, week=2)), *span())
+    aired(
+        tmp_path,
+        "2025-02-03 11:58,A1,,,7",
+        SPOT,
+        "2025-02-03 12:03,A1,,,",
+        "2025-01-27 12:00,A1,,,",
+    )
+    (wanted,) = ask(tmp_path, f"from spot_response where aired_at = '{AIRED}'")
+    con = connect(tmp_path)
+    restrict(con, Selection(start=AIRED, end=AIRED + timedelta(minutes=1)))
+    (found,) = query(con, "spot_response").read_all().to_pylist()
+    (cost,) = query(con, "cost_per_call").read_all().to_pylist()
+
+    assert wanted == found
+    assert (1, 3) == (found["n_calls"], found["n_baseline_weeks"])
+    assert (1, 100) == (cost["n_spots"], cost["cost"])
+
+
 def test_minutes_come_from_the_definitions(tmp_path: Path) -> None:
     """spot_response_minutes says how long a call may take."""
     from cdr_engine.definitions import Definitions
