@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import os
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -213,18 +214,26 @@ def test_files_are_private_and_sealed(tmp_path: Path) -> None:
     assert [] == rows(dataset)
 
 
+@pytest.mark.parametrize(("of", "name"), [(Path, "rename"), (os, "fsync"), (os, "open")])
 def test_nothing_is_left_of_a_commit_that_fails(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, of: Any, name: str
 ) -> None:
-    """Where the disk refuses, no name is left behind."""
+    """Where the disk refuses, the dataset is as it was, and no name is left behind."""
+    dataset = tmp_path / "d"
+    first = ingest_spots(log(tmp_path, HEADER, LINE), dataset, time_zone="UTC").file.path
+    other = log(tmp_path, HEADER, LINE.replace("A1", "A2"))
+    real = getattr(of, name)
 
-    def refuse(self: Path, target: Path) -> None:
+    def refuse(*arguments: Any) -> Any:
+        if name == "open" and str(arguments[0]).endswith(".lock"):
+            return real(*arguments)
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(Path, "rename", refuse)
-    with pytest.raises(CommitError, match="No space left"):
-        ingest_spots(log(tmp_path, HEADER, LINE), tmp_path / "d", time_zone="UTC")
-    assert [] == list((tmp_path / "d" / "spots").iterdir())
+    with monkeypatch.context() as patched:
+        patched.setattr(of, name, refuse)
+        with pytest.raises(CommitError, match="No space left"):
+            ingest_spots(other, dataset, time_zone="UTC")
+    assert [first] == list(first.parent.iterdir())
 
 
 def test_what_a_killed_writer_left(tmp_path: Path) -> None:
