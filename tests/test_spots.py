@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
+import sys
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -247,6 +249,33 @@ def test_what_a_killed_writer_left(tmp_path: Path) -> None:
     ingest_spots(log(tmp_path, HEADER, LINE.replace("A1", "A2")), dataset, time_zone="UTC")
     assert not left.exists()
     assert 2 == len(Layout(dataset).spot_files())
+
+
+KILLED = """
+import os, pathlib, sys
+from cdr_engine import ingest_spots
+
+of = {"rename": pathlib.Path, "fsync": os}[sys.argv[1]]
+setattr(of, sys.argv[1], lambda *arguments: os.kill(os.getpid(), 9))
+ingest_spots(sys.argv[2], sys.argv[3], time_zone="UTC")
+"""
+
+
+@pytest.mark.parametrize("at", ["fsync", "rename"])
+def test_killed(tmp_path: Path, at: str) -> None:
+    """Killed before its commit, a log is not there at all; loaded again, it is there once."""
+    dataset = tmp_path / "d"
+    ingest_spots(log(tmp_path, HEADER, LINE), dataset, time_zone="UTC")
+    path = log(tmp_path, HEADER, LINE.replace("A1", "A2"))
+    killed = subprocess.run(
+        [sys.executable, "-c", KILLED, at, str(path), str(dataset)], check=False
+    )
+
+    assert (-9, 1, 1) == (
+        killed.returncode, len(rows(dataset)), len(list(dataset.glob("spots/*.partial")))
+    )  # fmt: skip
+    ingest_spots(path, dataset, time_zone="UTC")
+    assert (2, 2) == (len(rows(dataset)), len(list((dataset / "spots").iterdir())))
 
 
 def test_one_writer(tmp_path: Path) -> None:
