@@ -13,7 +13,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from cdr_engine.analysis import OpenDataset, open_dataset, rejects, repair, status, verify
+    from cdr_engine.analysis import OpenDataset, open_dataset
     from cdr_engine.bench import Benchmark, bench
     from cdr_engine.errors import CdrError
     from cdr_engine.export import (
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
         sync,
     )
     from cdr_engine.ingest import IngestSummary, ingest
+    from cdr_engine.inspection import rejects, repair, status, verify
     from cdr_engine.ledger import Ledger, Reject
     from cdr_engine.pipeline import Observer, Report, read_csv
     from cdr_engine.spots import SpotSummary, ingest_spots
@@ -62,7 +63,7 @@ __all__ = [
 ]
 
 _HOMES = {
-    "analysis": ("OpenDataset", "open_dataset", "rejects", "repair", "status", "verify"),
+    "analysis": ("OpenDataset", "open_dataset"),
     "bench": ("Benchmark", "bench"),
     "errors": ("CdrError",),
     "export": (
@@ -75,6 +76,7 @@ _HOMES = {
         "sync",
     ),
     "ingest": ("IngestSummary", "ingest"),
+    "inspection": ("rejects", "repair", "status", "verify"),
     "ledger": ("Ledger", "Reject"),
     "pipeline": ("Observer", "Report", "read_csv"),
     "spots": ("SpotSummary", "ingest_spots"),

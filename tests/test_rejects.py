@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from cdr_engine import ingest, rejects, status
-from cdr_engine.analysis import write_raw_rejects
 from cdr_engine.errors import UsageError
+from cdr_engine.inspection import write_raw_rejects
 from cdr_engine.schema import HEADER, NAMES
 
 ZONE = "US/Arizona"

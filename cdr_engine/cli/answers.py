@@ -30,8 +30,8 @@ order by all
 
 def status(*, common: Common = _COMMON) -> int:
     """Show what the dataset covers: accounts, days, gaps, rows, rejects, sizes."""
-    from cdr_engine.analysis import status as read_status
     from cdr_engine.cli.tables import calendar_strip, coverage_table
+    from cdr_engine.inspection import status as read_status
 
     coverage = read_status(common.settings().dataset_path)
     if common.json:
@@ -83,8 +83,9 @@ def rejects(
     limit
         Rejects to list below the counts.
     """
-    from cdr_engine.analysis import open_dataset, write_raw_rejects
-    from cdr_engine.analysis import rejects as read_rejects
+    from cdr_engine.analysis import open_dataset
+    from cdr_engine.inspection import rejects as read_rejects
+    from cdr_engine.inspection import write_raw_rejects
     from cdr_engine.views import write
 
     path = common.settings().dataset_path

@@ -176,10 +176,10 @@ def _discover(service: ReportService) -> None:
 def _fetch(service: ReportService, dataset: Path) -> None:
     from datetime import UTC, datetime
 
-    from cdr_engine.analysis import status
     from cdr_engine.cli.progress import LoadProgress
     from cdr_engine.cli.tables import ledger_table
     from cdr_engine.export import export_windows
+    from cdr_engine.inspection import status
     from cdr_engine.windows import Window, moment, size_of
 
     now = datetime.now(UTC)

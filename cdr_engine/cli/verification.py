@@ -57,9 +57,9 @@ def verify(
 
 
 def _check_files(common: Common, *, is_alone: bool) -> None:
-    from cdr_engine.analysis import status
-    from cdr_engine.analysis import verify as verify_dataset
     from cdr_engine.errors import DamagedDataset
+    from cdr_engine.inspection import status
+    from cdr_engine.inspection import verify as verify_dataset
 
     path = common.settings().dataset_path
     findings = list(verify_dataset(path))
@@ -79,8 +79,8 @@ def _check_files(common: Common, *, is_alone: bool) -> None:
 def _repair(
     fetching: Fetching, connection: Connection, common: Common, *, fetch_again: bool
 ) -> int:
-    from cdr_engine.analysis import repair as repair_dataset
     from cdr_engine.export import ByWindows
+    from cdr_engine.inspection import repair as repair_dataset
 
     settings = fetching.settings(common, connection)
     path = settings.dataset_path
