@@ -34,12 +34,16 @@ if TYPE_CHECKING:
     from cdr_engine.dataset import DataFile, Layout
     from cdr_engine.windows import Window
 
-__all__ = ["Body", "Observer", "Origin", "Report", "load", "read_csv"]
+__all__ = ["Body", "Observer", "Origin", "Report", "Share", "load", "read_csv", "share_of"]
 
 DECODERS = 2
 """Threads that decode; Arrow works outside the interpreter's lock."""
 UNDER_WAY = 4
 """Blocks cut but not yet handed on."""
+
+BLOCKS_SHARED, LEAST_BLOCK_BYTES = 8, 1 << 20
+ROWS_SHARED, LEAST_ROWS = 100_000, 12_500
+"""Over all loads side by side: blocks and rows not yet written are most of the memory."""
 
 COLUMN_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_ ]{0,62}")
 """What the service may call a column that is new; an error written behind the header is none."""
@@ -157,6 +161,30 @@ def read_csv(chunks: Iterable[bytes], *, time_zone: str, delimiter: bytes | None
     return Report(chunks, time_zone=time_zone, delimiter=delimiter)
 
 
+class Share(NamedTuple):
+    """What one load may hold: that bounds its memory."""
+
+    under_way: int = UNDER_WAY
+    """Blocks cut but not yet handed on."""
+    block_bytes: int = BLOCK_BYTES
+    row_group_rows: int | None = None
+    """Rows not yet written; None is the writer's own measure."""
+
+
+ALONE = Share()
+
+
+def share_of(jobs: int) -> Share:
+    """The share of each of so many loads side by side, which together hold little more than one."""
+    if jobs == 1:
+        return ALONE
+    return Share(
+        under_way=max(1, BLOCKS_SHARED // jobs),
+        block_bytes=max(LEAST_BLOCK_BYTES, min(BLOCK_BYTES, 4 * BLOCK_BYTES // jobs)),
+        row_group_rows=max(LEAST_ROWS, ROWS_SHARED // jobs),
+    )
+
+
 class Body(Protocol):
     """A body that is read once; what follows its chunks is known when they are exhausted."""
 
@@ -217,9 +245,7 @@ def load(
     judge: Callable[[Decoded], None] | None = None,
     known: Container[str] = (),
     committing: Committing = _alone,
-    under_way: int = UNDER_WAY,
-    row_group_rows: int | None = None,
-    block_bytes: int = BLOCK_BYTES,
+    share: Share = ALONE,
 ) -> DataFile | None:
     """
     Read a body to its end and commit it as one data file, or nothing.
@@ -235,9 +261,8 @@ def load(
     committing
         Guards the commit where several loads run side by side. Calls of the files it gives are
         left out too, so of two loads that bring the same call the first to commit keeps it.
-    under_way, row_group_rows, block_bytes
-        Blocks cut but not yet handed on, rows not yet written, size of a block: they bound the
-        memory of one load.
+    share
+        What it may hold of the memory, from `share_of`.
 
     Raises
     ------
@@ -252,17 +277,20 @@ def load(
         time_zone=origin.time_zone,
         delimiter=origin.delimiter,
         contract=origin.contract,
-        block_bytes=block_bytes,
-        under_way=under_way,
+        block_bytes=share.block_bytes,
+        under_way=share.under_way,
     )
     if origin.source == "report" and not all(map(COLUMN_NAME.fullmatch, report.decoder.unknown)):
         raise HeaderError("its header line goes on with what is no column's name")
     neighbours = Neighbours(held)
     ledger = report.ledger
     schema = report.decoder.schema
-    is_alone = under_way >= UNDER_WAY
     with DataFileWriter(
-        layout, origin.account_id, schema, row_group_rows, is_alone=is_alone
+        layout,
+        origin.account_id,
+        schema,
+        share.row_group_rows,
+        is_alone=share.under_way >= UNDER_WAY,
     ) as writer:
         for decoded in report.decoded():
             if judge is not None:
@@ -274,9 +302,9 @@ def load(
             writer.write(batch)
             writer.reject(decoded.rejects)
             observer.advanced(report.bytes_read, ledger.rows)
-        if body.sha256 in known:
-            return None
         with committing() as meanwhile:
+            if body.sha256 in known:
+                return None
             _leave_out(writer, Neighbours(meanwhile), ledger, origin.window)
             file = writer.commit(_footer(body, origin, report, time.monotonic() - started))
     observer.committed(file)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Literal, cast
 
-from cyclopts import Parameter
+from cyclopts import Parameter, validators
 
 from cdr_engine.cli.common import (
     Common,
@@ -228,6 +228,7 @@ def ingest(
     account: str | None = None,
     delimiter: Literal["COMMA", "PIPE", "TAB"] | None = None,
     schema: Literal["evolve", "freeze", "discard"] = "evolve",
+    jobs: Annotated[int, Parameter(validator=validators.Number(gte=1, lte=64))] = 1,
     common: Common = _COMMON,
 ) -> int:
     """
@@ -248,6 +249,8 @@ def ingest(
     schema
         Columns the report does not know: evolve keeps them as text, freeze makes them an error,
         discard leaves them out.
+    jobs
+        Files read side by side, for machines with more than two cores.
     """
     from cdr_engine import ingest as ingesting
     from cdr_engine.blocks import DELIMITERS
@@ -267,6 +270,7 @@ def ingest(
             account_id=account,
             delimiter=DELIMITERS[delimiter] if delimiter else None,
             contract=schema,
+            jobs=jobs,
             observer=progress,
         )
     for name in summary.known:

@@ -9,10 +9,9 @@ from zoneinfo import ZoneInfo
 
 import pyarrow.compute as pc
 
-from cdr_engine.blocks import BLOCK_BYTES
 from cdr_engine.errors import HeaderError, IncompleteReport, NotAReport
 from cdr_engine.export.limiter import Stopped
-from cdr_engine.pipeline import Origin, load
+from cdr_engine.pipeline import Origin, load, share_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -32,11 +31,6 @@ WRITTEN_BY_ERRORS = (b'"errorCode"', b'"generalMessage"', b'"developerMessage"',
 
 CHUNK_SIZE = b"^[0-9A-Fa-f]{1,8}\r\n$"
 """A line that only chunked framing holds (RFC 9112 section 7.1): a wrong size let it in."""
-
-BLOCKS_UNDER_WAY = 8
-FEWEST_BYTES = 1 << 20
-HELD_ROWS, FEWEST_ROWS = 100_000, 12_500
-"""Over all windows under way: blocks and rows not yet written are most of the memory."""
 
 SECOND = timedelta(seconds=1)
 """The end of a request is the last second it asks for."""
@@ -144,9 +138,7 @@ def load_window(
             observer=observer,
             judge=judge,
             committing=committing,
-            under_way=max(1, BLOCKS_UNDER_WAY // jobs),
-            block_bytes=max(FEWEST_BYTES, min(BLOCK_BYTES, 4 * BLOCK_BYTES // jobs)),
-            row_group_rows=max(FEWEST_ROWS, HELD_ROWS // jobs),
+            share=share_of(jobs),
         )
     except HeaderError as error:
         raise NotAReport(f"the service's answer is not this report: {error}") from error
