@@ -39,7 +39,7 @@ based as (
     select
         account_id,
         dnis,
-        make_timestamptz(slot * 300000000) as slot_at,
+        to_timestamp(slot * 300) as slot_at,
         n_calls,
         case when slot - 24 >= first_slot then n_before / 22 end
             as baseline_calls
