@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from cdr_engine.analysis import OpenDataset, open_dataset
     from cdr_engine.bench import Benchmark, bench
+    from cdr_engine.compact import compact
     from cdr_engine.errors import CdrError
     from cdr_engine.export import (
         ExportObserver,
@@ -49,6 +50,7 @@ __all__ = [
     "SpotSummary",
     "__version__",
     "bench",
+    "compact",
     "export",
     "export_plan",
     "ingest",
@@ -65,6 +67,7 @@ __all__ = [
 _HOMES = {
     "analysis": ("OpenDataset", "open_dataset"),
     "bench": ("Benchmark", "bench"),
+    "compact": ("compact",),
     "errors": ("CdrError",),
     "export": (
         "ExportObserver",
@@ -85,7 +88,7 @@ _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 
 
 class _FrontDoor(ModuleType):
-    """The package; `bench`, `export` and `ingest` are functions of it, and modules too."""
+    """The package; some of its functions, as `export` and `bench`, are the names of modules too."""
 
     def __getattr__(self, name: str) -> Any:
         home = _HOME_OF.get(name)

@@ -20,6 +20,9 @@ AGO = re.compile(r"-([1-9][0-9]{0,4})\s*(h|d|w)")
 UNITS = {"h": timedelta(hours=1), "d": timedelta(days=1), "w": timedelta(weeks=1)}
 DURATION = re.compile(r"([1-9][0-9]{0,5})\s*(s|min|h|d)")
 DURATION_UNITS = {"s": 1, "min": 60, "h": 3600, "d": 86400}
+SETTLING = timedelta(minutes=15)
+"""A window asked for sooner than this after its end may lack calls, and is fetched again."""
+
 SMALLEST = timedelta(hours=1)
 """No window is split below this: a report call is scarce, and an hour is small everywhere."""
 

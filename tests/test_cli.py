@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 COMMANDS = (
     "accounts",
     "check",
+    "compact",
     "demo",
     "destinations",
     "export",

@@ -34,6 +34,7 @@ NAMES = [
     "SpotSummary",
     "__version__",
     "bench",
+    "compact",
     "export",
     "export_plan",
     "ingest",

@@ -11,6 +11,7 @@ from cyclopts import App, CycloptsError
 from cdr_engine.cli import (
     answers,
     benchmark,
+    compaction,
     configuration,
     demonstration,
     discovery,
@@ -61,6 +62,7 @@ for command in (
     answers.status,
     verification.verify,
     answers.rejects,
+    compaction.compact,
     questions.views,
     questions.query,
     questions.check,

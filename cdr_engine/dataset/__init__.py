@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from cdr_engine.dataset.compaction import Fold, fold, folds
 from cdr_engine.dataset.coverage import AccountCoverage, Coverage, coverage
 from cdr_engine.dataset.footer import DataFile, Footer, read_footer
 from cdr_engine.dataset.layout import Layout
@@ -27,6 +28,7 @@ __all__ = [
     "DataFile",
     "DataFileWriter",
     "Finding",
+    "Fold",
     "Footer",
     "Layout",
     "Neighbours",
@@ -35,6 +37,8 @@ __all__ = [
     "SpotRecord",
     "commit_spots",
     "coverage",
+    "fold",
+    "folds",
     "listed_rejects",
     "read_footer",
     "read_spots",

@@ -6,6 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, NamedTuple
 
 from cdr_engine.dataset.footer import DataFile, read_footer
+from cdr_engine.errors import DatasetError
 from cdr_engine.ledger import Ledger
 from cdr_engine.windows import Window, subtract
 
@@ -16,6 +17,9 @@ if TYPE_CHECKING:
     from cdr_engine.dataset.layout import Layout
 
 __all__ = ["AccountCoverage", "Coverage", "coverage"]
+
+LISTINGS = 5
+"""How often files are listed anew; an account is folded once in a long time."""
 
 
 class AccountCoverage(NamedTuple):
@@ -100,10 +104,22 @@ def coverage(layout: Layout) -> Coverage:
         If a data file cannot be read: `verify` names them all.
     """
     by_account: dict[str | None, list[DataFile]] = {}
-    for file in _footers(layout.data_files()):
+    for file in _listed(layout):
         by_account.setdefault(file.footer.account_id, []).append(file)
     order = sorted(by_account, key=lambda account: (account is None, account or ""))
     return Coverage(tuple(AccountCoverage(key, tuple(by_account[key])) for key in order))
+
+
+def _listed(layout: Layout) -> list[DataFile]:
+    """Every data file; listed anew where one is gone before it is read, as others folded it."""
+    for _ in range(LISTINGS):
+        paths = layout.data_files()
+        try:
+            return list(_footers(paths))
+        except DatasetError:
+            if all(path.exists() for path in paths):
+                raise
+    return list(_footers(layout.data_files()))
 
 
 def _footers(paths: list[Path]) -> Iterable[DataFile]:

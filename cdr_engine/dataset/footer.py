@@ -8,10 +8,11 @@ There is no other state: what is exported is read from these, so it cannot disag
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import asdict
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import msgspec
 
@@ -19,7 +20,10 @@ from cdr_engine.errors import DatasetError
 from cdr_engine.ledger import Ledger
 from cdr_engine.windows import Window
 
-__all__ = ["FOOTER_KEY", "DataFile", "Footer", "read_footer"]
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+__all__ = ["FOOTER_KEY", "DataFile", "Footer", "digest_of", "read_footer"]
 
 FOOTER_KEY = b"cdr_engine"
 
@@ -53,6 +57,8 @@ class Footer(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     seconds: float = 0.0
     """From the first byte to the commit."""
     versions: dict[str, str] = {}
+    parts: tuple[Footer, ...] = ()
+    """Of a folded window: the records of the windows it was folded from, by window."""
 
     @property
     def window(self) -> Window | None:
@@ -60,6 +66,12 @@ class Footer(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         if self.window_start is None or self.window_end is None:
             return None
         return Window(self.window_start.astimezone(UTC), self.window_end.astimezone(UTC))
+
+    def has_settled(self, settling: timedelta) -> bool:
+        """Tell whether the window was asked for so long after its end that no call was missing."""
+        if self.window is None or self.committed_at is None:
+            return True
+        return self.committed_at - timedelta(seconds=self.seconds) >= self.window.end + settling
 
     @property
     def name(self) -> str:
@@ -86,6 +98,11 @@ _DECODER = msgspec.json.Decoder(Footer)
 Made here, before there are threads: two that decode a type for the first time at once can bring
 msgspec 0.22, which looks into the type then, to a segmentation fault.
 """
+
+
+def digest_of(parts: Iterable[Footer]) -> str:
+    """SHA-256 of a folded window: that of its parts' digests, in their order."""
+    return hashlib.sha256("".join(part.sha256 for part in parts).encode()).hexdigest()
 
 
 class DataFile(NamedTuple):

@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 from pathlib import Path
 from typing import NamedTuple
 
 from cdr_engine.errors import UsageError
 
-__all__ = ["Layout", "Place", "make_folder", "sync_folder"]
+__all__ = ["FOLDING", "Layout", "Place", "make_folder", "remove_folding", "sync_folder"]
 
 ACCOUNT = re.compile(r"[0-9A-Za-z][0-9A-Za-z_-]{0,62}")
 NO_ACCOUNT = "__HIVE_DEFAULT_PARTITION__"
 """How Hive-partitioned folders spell NULL: archives whose account nobody named."""
 PARTIAL = ".partial"
 """Suffix of what is being written: no `*.parquet` pattern matches it."""
+FOLDING = ".folding"
+"""Folder in which an account's new folder is made, laid out as a dataset; no pattern reaches it."""
 KEPT = f"-before{PARTIAL}"
 """Suffix of a committed file's second name."""
 FOLDER_MODE = 0o700
@@ -89,7 +92,8 @@ class Layout:
             for path in self.reject_files()
             if not (self.calls / path.parent.name / path.name).exists()
         ]
-        return sorted(partial + orphans)
+        folding = [self.root / FOLDING] if (self.root / FOLDING).exists() else []
+        return sorted(partial + orphans + folding)
 
 
 def make_folder(path: Path) -> None:
@@ -99,6 +103,13 @@ def make_folder(path: Path) -> None:
     make_folder(path.parent)
     path.mkdir(mode=FOLDER_MODE, exist_ok=True)
     sync_folder(path.parent)
+
+
+def remove_folding(layout: Layout) -> None:
+    """Remove what a folding left: before the exchange its new folder, afterwards the old one."""
+    folder = layout.root / FOLDING
+    if folder.exists():
+        shutil.rmtree(folder)
 
 
 def sync_folder(path: Path) -> None:

@@ -13,7 +13,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from cdr_engine.dataset.footer import read_footer
-from cdr_engine.dataset.layout import sync_folder
+from cdr_engine.dataset.layout import remove_folding, sync_folder
 from cdr_engine.errors import DatasetError
 
 if TYPE_CHECKING:
@@ -34,6 +34,7 @@ def recover(layout: Layout) -> None:
     OSError
         If the disk refuses.
     """
+    remove_folding(layout)
     for place in layout.replaced():
         _settle(place, layout)
     for path in layout.leftovers():

@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, NamedTuple
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from cdr_engine.dataset.footer import Footer, read_footer
+from cdr_engine.dataset.footer import Footer, digest_of, read_footer
 from cdr_engine.dataset.seal import is_sealed
 from cdr_engine.errors import DatasetError, UsageError
+from cdr_engine.ledger import Ledger
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -67,12 +68,28 @@ def _record_problem(layout: Layout, path: Path) -> str | None:
         place = layout.place(footer.account_id, footer.name)
     except (DatasetError, UsageError, AssertionError) as error:
         return str(error)
+    if footer.parts and (problem := _parts_problem(footer)):
+        return problem
     rows = pq.read_metadata(path).num_rows
     if rows != footer.ledger.rows:
         return f"{rows} rows where its ledger says {footer.ledger.rows}"
     if path != place.calls:
         return f"its footer belongs to {place.calls.relative_to(layout.root)}"
     return _rejects_problem(place.rejects, footer)
+
+
+def _parts_problem(footer: Footer) -> str | None:
+    """What is wrong between a folded window and the windows it was folded from."""
+    windows = [part.window for part in footer.parts]
+    ends = [window.end for window in windows if window]
+    starts = [window.start for window in windows if window]
+    if [footer.window_start, *ends] != [*starts, footer.window_end]:
+        return "its parts are not its window"
+    if Ledger.total(part.ledger for part in footer.parts) != footer.ledger:
+        return "the ledgers of its parts are not its own"
+    if digest_of(footer.parts) != footer.sha256:
+        return "its digest is not that of its parts"
+    return None
 
 
 def _rejects_problem(path: Path, footer: Footer) -> str | None:

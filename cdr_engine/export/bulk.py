@@ -11,13 +11,13 @@ from zoneinfo import available_timezones
 from cdr_engine.dataset import Layout, coverage, writer_lock
 from cdr_engine.errors import CdrError, PartialExport, ServiceUnreachable, UsageError
 from cdr_engine.export.observer import ExportObserver, ExportSummary, Told
-from cdr_engine.export.plan import SETTLING, ExportPlan, Task, due, expected, seconds_at
+from cdr_engine.export.plan import ExportPlan, Task, due, expected, seconds_at
 from cdr_engine.export.retry import Patience, Verdict, verdict
 from cdr_engine.export.runner import Manner, Runner
 from cdr_engine.export.selection import Choice, Selection, account_ids, check_mixing, choose
 from cdr_engine.ledger import Ledger
 from cdr_engine.settings import rate_limits
-from cdr_engine.windows import Window, duration_of, size_of
+from cdr_engine.windows import SETTLING, Window, duration_of, size_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from cdr_engine.windows import SMALLEST, Window, plan
+from cdr_engine.windows import SETTLING, SMALLEST, Window, plan
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -14,9 +14,6 @@ if TYPE_CHECKING:
     from cdr_engine.settings import RateLimit
 
 __all__ = ["ExportPlan", "Task", "due", "expected", "seconds_at", "sized"]
-
-SETTLING = timedelta(minutes=15)
-"""A window asked for sooner than this after its end may lack calls, and is fetched again."""
 
 AIM_BYTES = 300_000_000
 """Body that a window of `auto` aims at: few calls, and little to repeat if one fails."""
@@ -95,10 +92,7 @@ def due(
 
 def _is_provisional(file: DataFile) -> bool:
     """Tell whether a window was asked for before it had settled."""
-    window, committed_at = file.footer.window, file.footer.committed_at
-    if window is None or committed_at is None:
-        return False
-    return committed_at - timedelta(seconds=file.footer.seconds) < window.end + SETTLING
+    return not file.footer.has_settled(SETTLING)
 
 
 def sized(task: Task, files: Iterable[DataFile], time_zone: str) -> list[Task]:
