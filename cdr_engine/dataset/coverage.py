@@ -6,6 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, NamedTuple
 
 from cdr_engine.dataset.footer import DataFile, read_footer
+from cdr_engine.dataset.footer_cache import MANY, FooterCache, identity
 from cdr_engine.errors import DatasetError
 from cdr_engine.ledger import Ledger
 from cdr_engine.windows import Window, subtract
@@ -32,7 +33,7 @@ class AccountCoverage(NamedTuple):
     @property
     def windows(self) -> list[Window]:
         """Windows that were fetched, ascending."""
-        return sorted(file.footer.window for file in self.files if file.footer.window)
+        return sorted(window for file in self.files if (window := file.footer.window))
 
     @property
     def gaps(self) -> list[Window]:
@@ -115,11 +116,26 @@ def _listed(layout: Layout) -> list[DataFile]:
     for _ in range(LISTINGS):
         paths = layout.data_files()
         try:
-            return list(_footers(paths))
-        except DatasetError:
+            return _read(layout, paths)
+        except (DatasetError, FileNotFoundError):
             if all(path.exists() for path in paths):
                 raise
-    return list(_footers(layout.data_files()))
+    return _read(layout, layout.data_files())
+
+
+def _read(layout: Layout, paths: list[Path]) -> list[DataFile]:
+    """The footers of these files, of many from the cache where it has them."""
+    if len(paths) < MANY:
+        return list(_footers(paths))
+    cache = FooterCache(layout)
+    identities = [identity(path) for path in paths]
+    found = [cache.find(path, its) for path, its in zip(paths, identities, strict=True)]
+    unknown = [path for path, file in zip(paths, found, strict=True) if file is None]
+    read = iter(_footers(unknown))
+    files = [file or next(read) for file in found]
+    if unknown:
+        cache.keep(list(zip(identities, files, strict=True)))
+    return files
 
 
 def _footers(paths: list[Path]) -> Iterable[DataFile]:

@@ -65,7 +65,7 @@ class Footer(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         """The window that was asked for; None for an ingested file."""
         if self.window_start is None or self.window_end is None:
             return None
-        return Window(self.window_start.astimezone(UTC), self.window_end.astimezone(UTC))
+        return Window(_utc(self.window_start), _utc(self.window_end))
 
     def has_settled(self, settling: timedelta) -> bool:
         """Tell whether the window was asked for so long after its end that no call was missing."""
@@ -91,6 +91,10 @@ class Footer(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         """Return it as plain values, for JSON output."""
         plain: dict[str, Any] = msgspec.to_builtins(self)
         return plain | {"ledger": asdict(self.ledger)}
+
+
+def _utc(moment: datetime) -> datetime:
+    return moment if moment.tzinfo is UTC else moment.astimezone(UTC)
 
 
 _DECODER = msgspec.json.Decoder(Footer)

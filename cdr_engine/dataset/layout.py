@@ -59,7 +59,13 @@ class Layout:
 
     def data_files(self) -> list[Path]:
         """Committed data files, by account and name."""
-        return sorted(self.calls.glob("account_id=*/*.parquet"))
+        return [
+            folder / name
+            for folder in sorted(self.calls.glob("account_id=*"))
+            if folder.is_dir()
+            for name in sorted(entry.name for entry in os.scandir(folder))
+            if name.endswith(".parquet")
+        ]
 
     def reject_files(self) -> list[Path]:
         """Committed files of rejects, by account and name."""
