@@ -143,7 +143,7 @@ def test_unknown_dialect() -> None:
 
 def test_bigquery_has_no_split_part() -> None:
     """A function that the parser of a dialect takes but the engine lacks is not printed."""
-    (sql,) = (s.sql for s in view_statements("bigquery") if s.view == "stg_attempts")
+    (sql,) = (s.sql for s in view_statements("bigquery") if s.view == "stg_call_attempts")
 
     assert "SPLIT_PART" not in sql.upper()
     assert "SAFE_ORDINAL(1)" in sql.upper()
