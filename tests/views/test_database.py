@@ -105,9 +105,10 @@ def test_replaced_under_readers(tmp_path: Path) -> None:
 def test_empty_dataset(tmp_path: Path) -> None:
     """Without any file every view is there, with its columns."""
     path = write_database(tmp_path)
+    ours = connect(tmp_path)
     with duckdb.connect(path, read_only=True) as con:
         for name in NAMES:
-            assert query(connect(tmp_path), name).schema.names == con.sql(f"from {name}").columns
+            assert query(ours, name).schema.names == con.sql(f"from {name}").columns
 
 
 def test_comments(tmp_path: Path) -> None:

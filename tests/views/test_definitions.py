@@ -37,7 +37,7 @@ LEVELS = {
 def asked(dataset: Path, text: str, **said: Any) -> list[dict[str, Any]]:
     """Rows of a view or query under definitions."""
     views = catalogue(Definitions(**said))
-    return query(connect(dataset, views=views), text).read_all().to_pylist()
+    return query(connect(dataset, views=views, asked=text), text).read_all().to_pylist()
 
 
 @pytest.mark.parametrize("formula", FORMULAS)
