@@ -9,7 +9,8 @@ import msgspec
 import pytest
 
 from cdr_engine import ExportSummary, errors, export_plan, status, sync
-from cdr_engine.dataset import DataFile, Footer
+from cdr_engine.dataset import AccountCoverage, Coverage, DataFile, Footer
+from cdr_engine.export.bulk import SinceCoverage
 from cdr_engine.export.plan import AIM_BYTES, Task, sized
 from cdr_engine.ledger import Ledger
 from cdr_engine.simulator import ACCOUNT_IDS, History, Simulator
@@ -167,18 +168,61 @@ def test_first_sync(simulator: Simulator, tmp_path: Path) -> None:
     assert [] == status(tmp_path / "dataset").of(ONE).gaps
 
 
-def test_sync_again(simulator: Simulator, tmp_path: Path) -> None:
-    """A later sync fetches recent windows again by their own bounds, and older ones not."""
+def test_sync_at_once(simulator: Simulator, tmp_path: Path) -> None:
+    """A sync right after another has nothing to ask for but what has settled meanwhile."""
     synced(simulator, tmp_path / "dataset", start="-4d")
     before = status(tmp_path / "dataset").of(ONE).windows
-    now = datetime.now(UTC)
     again = synced(simulator, tmp_path / "dataset")
-    recent = [window for window in before if window.end > now - timedelta(days=1)]
-    fetched = [file.footer.window for file in again.files]
 
-    assert 1 <= len(recent) < len(before)
-    assert recent == [window for window in fetched if window in before]
-    assert len(before) - len(recent) == again.covered
+    assert [] == [file for file in again.files if file.footer.window in before]
+    assert len(before) == again.covered
+
+
+DAY = timedelta(days=1)
+HOUR = timedelta(hours=1)
+
+
+def asked(held: Window, after: timedelta) -> Footer:
+    """The record of a window that was asked for so long after its end."""
+    return Footer(
+        source="report", account_id=ONE, time_zone="UTC", sha256="", ledger=Ledger(),
+        window_start=held.start, window_end=held.end, committed_at=held.end + after,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("asked_after", "age", "is_due"),
+    [
+        (HOUR, 2 * HOUR, True),
+        (HOUR, 2 * HOUR - timedelta(minutes=1), False),
+        (13 * HOUR, 23 * HOUR, False),
+        (13 * HOUR, DAY, True),
+        (HOUR, 400 * DAY, True),
+        (DAY, 400 * DAY, False),
+    ],
+)
+def test_late_rows(asked_after: timedelta, age: timedelta, is_due: bool) -> None:
+    """A window is due again when it is twice as old, until it was asked for a day after its end."""
+    window = Window(datetime(2026, 1, 1, tzinfo=UTC), datetime(2026, 1, 2, tzinfo=UTC))
+    held = Coverage((AccountCoverage(ONE, ()),))
+    (span,) = SinceCoverage(window.end + age, DAY, window.start).spans(held.of(ONE), held)
+
+    assert is_due == span.is_due_again(asked(window, asked_after))
+
+
+def test_hourly_syncs_ask_a_handful_of_times() -> None:
+    """A sync an hour asks for a window's late rows five times, and last a day after its end."""
+    window = Window(datetime(2026, 1, 1, tzinfo=UTC), datetime(2026, 1, 1, 1, tzinfo=UTC))
+    held = Coverage((AccountCoverage(ONE, ()),))
+    asked_after = [timedelta(minutes=15)]
+    for hour in range(1, 100):
+        age = timedelta(minutes=15) + hour * HOUR
+        (span,) = SinceCoverage(window.end + age, DAY, window.start).spans(held.of(ONE), held)
+        if span.is_due_again(asked(window, asked_after[-1])):
+            asked_after.append(age)
+
+    assert 5 == len(asked_after) - 1
+    assert DAY <= asked_after[-1] < DAY + HOUR
 
 
 def test_sync_closes_gaps(simulator: Simulator, fetch: Fetch, tmp_path: Path) -> None:

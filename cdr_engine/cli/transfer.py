@@ -136,7 +136,8 @@ def sync(
     start
         Where the first sync begins; needed while the dataset is empty.
     lookback
-        Windows that end less than this ago are fetched again, for rows that come late.
+        How late rows come: windows that were asked for sooner after their end are asked for again,
+        when they are twice as old, and last when they are as old as this.
     """
     from cdr_engine.export import since_coverage
 

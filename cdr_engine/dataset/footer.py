@@ -69,9 +69,15 @@ class Footer(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     def has_settled(self, settling: timedelta) -> bool:
         """Tell whether the window was asked for so long after its end that no call was missing."""
+        asked_after = self.asked_after
+        return asked_after is None or asked_after >= settling
+
+    @property
+    def asked_after(self) -> timedelta | None:
+        """How long after its end the window was asked for; None for an ingested file."""
         if self.window is None or self.committed_at is None:
-            return True
-        return self.committed_at - timedelta(seconds=self.seconds) >= self.window.end + settling
+            return None
+        return self.committed_at - timedelta(seconds=self.seconds) - self.window.end
 
     @property
     def name(self) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 from zoneinfo import available_timezones
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from cdr_engine.api import GroupBy, ReportService
-    from cdr_engine.dataset import AccountCoverage, Coverage
+    from cdr_engine.dataset import AccountCoverage, Coverage, Footer
     from cdr_engine.settings import RateLimit
 
 __all__ = [
@@ -58,7 +58,8 @@ class Span(NamedTuple):
     """The period of one account, and after which end windows that are there are due again."""
 
     period: Window
-    again_after: datetime | None
+    is_due_again: Callable[[Footer], bool]
+    """Tells of a window that is there whether to ask for it once more."""
 
 
 class ByPeriod(NamedTuple):
@@ -71,7 +72,7 @@ class ByPeriod(NamedTuple):
         """Return the period; with `refresh` all that is there is due again."""
         if self.period.start >= self.period.end:
             raise UsageError(f"the period {self.period} is empty: --start must lie before --end")
-        return [Span(self.period, datetime.min.replace(tzinfo=UTC) if self.refresh else None)]
+        return [Span(self.period, lambda _: self.refresh)]
 
 
 class ByWindows(NamedTuple):
@@ -82,7 +83,7 @@ class ByWindows(NamedTuple):
     def spans(self, held: AccountCoverage, whole: Coverage) -> list[Span]:  # noqa: ARG002
         """Return the windows of one account."""
         return [
-            Span(window, None)
+            Span(window, lambda _: False)
             for account_id, window in self.windows
             if account_id == held.account_id
         ]
@@ -93,7 +94,9 @@ class SinceCoverage(NamedTuple):
     From where an account's coverage begins to now less the settling time: the end is what is new.
 
     What is missing in between is fetched as well. An account that is new begins where the first of
-    the others does. Windows that end less than `lookback` ago are fetched again, for late rows.
+    the others does. Rows that come late are looked for: a window that was asked for less than
+    `lookback` after its end is asked for again when it is twice as old, and last when it is as old
+    as `lookback`. So each costs a handful of requests, however often a sync runs.
     """
 
     now: datetime
@@ -110,7 +113,13 @@ class SinceCoverage(NamedTuple):
         )
         if start is None:
             raise UsageError("the dataset has no coverage to go on from: give the first --start")
-        return [Span(Window(min(start, end), end), self.now - self.lookback)]
+        return [Span(Window(min(start, end), end), self._may_lack_rows)]
+
+    def _may_lack_rows(self, footer: Footer) -> bool:
+        asked_after = footer.asked_after
+        if footer.window is None or asked_after is None or asked_after >= self.lookback:
+            return False
+        return self.now - footer.window.end >= min(self.lookback, 2 * asked_after)
 
 
 When = ByPeriod | ByWindows | SinceCoverage
@@ -263,7 +272,7 @@ def _planned(
         zone, size = order.manner.time_zone, order.size
         choices[account_id] = choice
         for span in spans:
-            more, settled = due(there, span.period, size, zone, again_after=span.again_after)
+            more, settled = due(there, span.period, size, zone, is_due_again=span.is_due_again)
             tasks += more
             covered += settled
     if not choices:

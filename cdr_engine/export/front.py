@@ -104,7 +104,8 @@ def sync(
     start
         Where the first sync begins; needed while the dataset has no coverage.
     lookback
-        Windows that end less than this ago are fetched again, for rows that come late.
+        How late rows come: a window that was asked for sooner after its end is asked for again,
+        when it is twice as old, and last when it is as old as this.
 
     Raises
     ------

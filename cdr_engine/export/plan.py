@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from cdr_engine.windows import SETTLING, SMALLEST, Window, plan
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
-    from cdr_engine.dataset import AccountCoverage, DataFile
+    from cdr_engine.dataset import AccountCoverage, DataFile, Footer
     from cdr_engine.settings import RateLimit
 
 __all__ = ["ExportPlan", "Task", "due", "expected", "seconds_at", "sized"]
@@ -68,17 +68,17 @@ def due(
     size: timedelta | None,
     time_zone: str,
     *,
-    again_after: datetime | None,
+    is_due_again: Callable[[Footer], bool],
 ) -> tuple[list[Task], int]:
     """
     Tasks of one account, and how many windows of the period are there and stay.
 
-    Windows that are there are asked for again if they were fetched before they had settled, or end
-    after `again_after`.
+    Windows that are there are asked for again if they were fetched before they had settled, or
+    where `is_due_again` says so.
     """
     assert held.account_id is not None, "reports belong to an account"
     there = {
-        window: _is_provisional(file) or (again_after is not None and window.end > again_after)
+        window: not file.footer.has_settled(SETTLING) or is_due_again(file.footer)
         for file in held.files
         if (window := file.footer.window) and window.overlaps(period)
     }
@@ -88,11 +88,6 @@ def due(
     missing = plan(period, size=size, covered=there, time_zone=time_zone)
     tasks = [*again, *(Task(held.account_id, window) for window in missing)]
     return sorted(tasks), len(there) - len(again)
-
-
-def _is_provisional(file: DataFile) -> bool:
-    """Tell whether a window was asked for before it had settled."""
-    return not file.footer.has_settled(SETTLING)
 
 
 def sized(task: Task, files: Iterable[DataFile], time_zone: str) -> list[Task]:
