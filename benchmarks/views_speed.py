@@ -7,8 +7,8 @@ The datasets are a year of the simulator's two accounts with more or fewer calls
 by month as an export loads them; they are made once and kept in `--folder`. Each view is asked in a
 process of its own, so that its peak memory is its own: the dataset is opened once, then every row
 of the answer is taken as Arrow, `--rounds` times. Medians and ratios are what counts. `month` is
-the same view with `--start` and `--end` around one of the twelve months. `--docs` writes the table
-to docs/.
+the same view with `--start` and `--end` around one of the twelve months. `view_peers.py` asks one
+of them of the CSV by DuckDB and of plain Parquet by Polars. `--docs` writes the tables to docs/.
 """
 
 from __future__ import annotations
@@ -25,6 +25,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+import view_peers
+
 from cdr_engine.bench.comparison import machine
 from cdr_engine.bench.process import measured
 
@@ -36,6 +38,8 @@ MONTHS = [datetime(2025, 1 + n, 1, tzinfo=UTC) for n in range(12)] + [
     datetime(2026, 1, 1, tzinfo=UTC)
 ]
 DAYS = 365
+PEERS_UP_TO = 10
+"""Million calls; the CSV of a hundred takes 29 GB."""
 PERIOD = ("2025-06-01", "2025-07-01")
 MAIN = (
     "abandonment",
@@ -196,10 +200,15 @@ def main() -> None:
             for view in views
             for scope in ("all", "month")
         ]
-        size = sum(path.stat().st_size for path in dataset.glob("calls/*/*.parquet"))
-        text += (
-            f"## {millions} million calls, {size / 1e6:,.0f} MB of Parquet\n\n{table(answers)}\n"
+        beside = (
+            ""
+            if millions > PEERS_UP_TO
+            else view_peers.beside(options.folder, dataset, millions * 1_000_000, options.rounds)
         )
+        size = sum(path.stat().st_size for path in dataset.glob("calls/*/*.parquet"))
+        heading = f"## {millions} million calls, {size / 1e6:,.0f} MB of Parquet"
+        text += f"{heading}\n\n{table(answers)}\n"
+        text += f"connect_rate_by_profile asked otherwise:\n\n{beside}\n" if beside else ""
     where = machine()
     text = (
         f"{where.cores} cores of {where.processor}, Python {where.python}; "

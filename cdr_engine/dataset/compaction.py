@@ -21,7 +21,7 @@ import ctypes
 import itertools
 import os
 import time
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, NamedTuple
 from zoneinfo import ZoneInfo
@@ -52,7 +52,7 @@ MOST_BYTES = 300_000_000
 """Body that a folded window comes from at most: it can still be fetched again as one report."""
 
 GRACE_S = 1.0
-"""How long the old folder stays for readers that are listing it at the moment of the exchange."""
+"""How long old folders stay for readers that are listing one at the moment of the exchange."""
 
 EXCHANGE = 2
 """RENAME_EXCHANGE of Linux and RENAME_SWAP of macOS."""
@@ -106,7 +106,7 @@ def fold(
     CommitError
         If the disk refuses, or its file system cannot exchange two folders.
     """
-    with writer_lock(layout):
+    with writer_lock(layout), _beside(layout):
         for held in coverage(layout).accounts:
             found = folds(held, now, settling)
             if found and (not accounts or held.account_id in accounts):
@@ -118,10 +118,24 @@ def fold(
                         f"cannot fold account {held.account_id} in {layout.root}: {reason}; no "
                         "call is lost"
                     ) from error
-                finally:
-                    with suppress(OSError):  # the next writer removes it
-                        remove_folding(layout)
                 yield from found
+
+
+@contextmanager
+def _beside(layout: Layout) -> Iterator[None]:
+    """Remove in the end what stands beside the files; what cannot be, the next writer removes."""
+    try:
+        yield
+    finally:
+        with suppress(OSError):
+            old = sorted(Layout(layout.root / FOLDING).data_files())
+            if old:
+                time.sleep(GRACE_S)
+            # Links first: who is still listing meets a folded name, and is refused, not misled.
+            for path in old:
+                if (layout.calls / path.parent.name / path.name).exists():
+                    path.unlink()
+            remove_folding(layout)
 
 
 def _is_ready(footer: Footer, now: datetime, settling: timedelta) -> bool:
@@ -194,10 +208,6 @@ def _fold_account(layout: Layout, found: Sequence[Fold]) -> None:
     _exchange(live, new)
     sync_folder(live.parent)
     sync_folder(new.parent)
-    time.sleep(GRACE_S)
-    # Links first: who is listing still meets a folded name, and is refused, not misled.
-    for path in sorted(new.glob("*.parquet"), key=lambda path: live / path.name in gone):
-        path.unlink()
 
 
 def _write(layout: Layout, one: Fold) -> None:
