@@ -22,8 +22,11 @@ if TYPE_CHECKING:
 
 __all__ = ["Lifeline", "Lifelines", "too_late"]
 
-CONNECTED, ENCRYPTED = "connection.connect_tcp.complete", "connection.start_tls.complete"
-"""Events of httpcore's `trace` extension whose return value is the network stream."""
+CONNECTED, ENCRYPTED = ".connect_tcp.complete", ".start_tls.complete"
+"""
+How events of httpcore's `trace` extension end whose return value is the network stream; before it
+stands whether the connection's, a proxy's or a SOCKS proxy's.
+"""
 
 AT_ONCE = struct.pack("ii", 1, 0)
 """A `struct linger`: on, for no time."""
@@ -89,10 +92,10 @@ class Lifeline:
 
     def trace(self, event: str, told: dict[str, Any]) -> None:
         """Take hold of the socket when httpcore tells that it is connected."""
-        if event in (CONNECTED, ENCRYPTED):
+        if event.endswith((CONNECTED, ENCRYPTED)):
             self._meter.watch(told["return_value"])
-        self._is_encrypted |= event == ENCRYPTED
-        if event != CONNECTED:
+        self._is_encrypted |= event.endswith(ENCRYPTED)
+        if not event.endswith(CONNECTED):
             return
         connected = told["return_value"].get_extra_info("socket")
         with self._lock:

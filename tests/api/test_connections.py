@@ -17,6 +17,8 @@ from cdr_engine.errors import ApiError, ConfigError, ServiceUnreachable
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from cdr_engine.api import ReportRequest
+
 CERTIFICATES = Path(__file__).parent / "certificates"
 ROOT, LOOPBACK = str(CERTIFICATES / "root.pem"), str(CERTIFICATES / "loopback.pem")
 ACCOUNTS = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n[]"
@@ -121,6 +123,30 @@ def test_proxy_of_the_environment(
 
     expected = [f"CONNECT 127.0.0.1:{server.port} HTTP/1.1".encode()] if trusted else []
     assert expected == server.connects
+
+
+@pytest.mark.parametrize("is_proxied", [False, True])
+def test_report_over_tls(
+    server: TlsServer, monkeypatch: pytest.MonkeyPatch, request_: ReportRequest, is_proxied: bool
+) -> None:
+    """A report in chunks comes whole over TLS, straight and through a proxy."""
+    if is_proxied:
+        monkeypatch.setenv("HTTPS_PROXY", f"http://127.0.0.1:{server.port}")
+    lines = [b"uii,ani\n", *(b"%030d,6025550000\n" % number for number in range(5000))]
+    server.answer = (
+        b"HTTP/1.1 200 OK\r\nContent-Type: text/csv\r\nTransfer-Encoding: chunked\r\n\r\n"
+        + b"".join(b"%x\r\n%b\r\n" % (len(line), line) for line in lines)
+        + b"0\r\n\r\n"
+    )
+
+    with (
+        ReportService(
+            server.url, StaticToken("t"), ca_bundle=ROOT, trust_environment=is_proxied
+        ) as service,
+        service.report(request_) as body,
+    ):
+        assert b"".join(lines) == b"".join(body)
+    assert is_proxied == bool(server.connects)
 
 
 def test_plain_http_avoids_proxies(monkeypatch: pytest.MonkeyPatch) -> None:
