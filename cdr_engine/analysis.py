@@ -6,7 +6,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
-from cdr_engine.errors import UsageError
+from cdr_engine.dataset import Layout
+from cdr_engine.errors import UsageError, ViewError
 from cdr_engine.inspection import status
 from cdr_engine.views import (
     RULES,
@@ -24,7 +25,7 @@ from cdr_engine.views import (
 from cdr_engine.windows import Window, moment
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
     from types import TracebackType
 
     import pyarrow as pa
@@ -158,10 +159,19 @@ class OpenDataset:
         Raises
         ------
         ViewError
-            If there is no such view or column, or DuckDB refuses the statement.
+            If there is no such view or column, or DuckDB refuses the statement; at the end of the
+            answer if `cdr compact` exchanged files while it was worked out, which DuckDB's listing
+            can miss.
         """
+        from pyarrow import RecordBatchReader
+
         names = [*self.tables, *self.views]
-        return query(self._current(), text, parameters=parameters, order_by=order_by, names=names)
+        layout = Layout(self.path)
+        folders = layout.folders()
+        answer = query(self._current(), text, parameters=parameters, order_by=order_by, names=names)
+        return RecordBatchReader.from_batches(
+            answer.schema, _unless_folded(answer, layout, folders)
+        )
 
     def arrow(
         self, text: str, parameters: Sequence[Any] | Mapping[str, Any] | None = None
@@ -327,6 +337,15 @@ def write_views(
     zone = time_zone or (status(path).time_zones or ["UTC"])[0]
     views = _catalogue(definitions, own_views)
     return write_database(Path(path), time_zone=zone, views=views)
+
+
+def _unless_folded(
+    batches: Iterable[pa.RecordBatch], layout: Layout, folders: dict[str, int]
+) -> Iterator[pa.RecordBatch]:
+    """The same batches; ViewError at the end if files were folded meanwhile."""
+    yield from batches
+    if layout.is_folded_since(folders):
+        raise ViewError("files were folded while they were listed: ask again")
 
 
 def _catalogue(definitions: Definitions | None, own_views: str | Path | None) -> tuple[View, ...]:

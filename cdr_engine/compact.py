@@ -26,8 +26,9 @@ def compact(
     """
     Fold old windows into larger files, at most a calendar month each.
 
-    A month is folded when it is over and has settled. Any reader, at any moment, finds each call
-    once; one that is about to open a file that was just folded is refused and asks again.
+    A month is folded when it is over and has settled. Killed at any point, it leaves each call
+    there once. Questions to an open dataset that meet the moment of the exchange are refused, and
+    can be asked again; what other tools see in that moment `dataset.compaction` says.
 
     Parameters
     ----------

@@ -189,3 +189,22 @@ def test_spreadsheet(cdr: Run) -> None:
     assert page.startswith("\ufeff")
     assert '"\'202004250912250132110000003150"' in page
     assert 3 == page.count('"\'=1+1"')
+
+
+def test_views_show(cdr: Run, tmp_path: Path) -> None:
+    """A view's meaning, columns and SQL are shown, of the user's own too, and a typo is met."""
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "doubled.sql").write_text(
+        "-- grain: one row per profile\n"
+        "select cloud_profile_id, 2 * n_offered as n from abandonment"
+    )
+    (tmp_path / "cdr.toml").write_text('views = "mine"\n')
+
+    found = json.loads(cdr("views", "show", "doubled", "--json").stdout)
+    shown = cdr("views", "show", "patience").stdout
+
+    assert ("one row per profile", "not stated") == (found["grain"], found["formula"])
+    assert {"cloud_profile_id": "BIGINT", "n": "BIGINT"} == found["columns"]
+    assert "survival_rate" in shown
+    assert "select * from named" in shown
+    assert "there is patience" in cdr("views", "show", "patence", code=2).stderr

@@ -25,9 +25,9 @@ def compact(
     """
     Fold old windows into larger files, at most a calendar month each.
 
-    A month is folded when it is over and has settled. Readers find each call once at any moment;
-    one that is about to open a file that was just folded is refused, and asks again. Windows with
-    rejects stay as they are.
+    A month is folded when it is over and has settled; each call stays there once, wherever this is
+    killed. A question that meets the moment in which files are exchanged is refused: ask again.
+    Windows with rejects stay as they are.
 
     Parameters
     ----------

@@ -177,6 +177,46 @@ def list_views(*, common: Common = _COMMON) -> int:
 
 
 @views.command
+def show(name: Annotated[str, Parameter(completer=_names)], *, common: Common = _COMMON) -> int:
+    """
+    Tell what a view means: its grain, formula and caveat, its columns, its SQL.
+
+    Parameters
+    ----------
+    name
+        A view of `cdr views`, yours too, or one of those below them such as stg_calls.
+    """
+    from cdr_engine.cli.tables import listing
+    from cdr_engine.views import columns_of
+
+    found = _catalogue(common)
+    view = next((view for view in found if view.name == name.lower()), None)
+    if view is None:
+        raise _no_view(name, [view.name for view in found])
+    columns = columns_of(view.name, found)
+    if common.json:
+        notes = ("name", "grain", "formula", "source", "caveat", "sql")
+        emit({note: getattr(view, note) for note in notes} | {"columns": columns})
+        return 0
+    output().print(view.comment, markup=False)
+    table = listing("column", "type")
+    for column, kind in columns.items():
+        table.add_row(column, kind)
+    output().print(table)
+    output().print(f"\n{view.sql}", markup=False, soft_wrap=True)
+    return 0
+
+
+def _no_view(name: str, names: list[str]) -> Exception:
+    from difflib import get_close_matches
+
+    from cdr_engine.errors import ViewError
+
+    near = get_close_matches(name.lower(), names, n=3) or names
+    return ViewError(f"there is no view {name!r}; there is {', '.join(near)}")
+
+
+@views.command
 def export(
     *,
     dialect: Literal["duckdb", "spark", "trino", "snowflake", "bigquery", "athena"] = "duckdb",

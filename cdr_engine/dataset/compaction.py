@@ -5,9 +5,14 @@ Strategy. A second folder of the account is made beside the dataset's files: the
 written into it, all others are linked into it. Then the two folders exchange their names in one
 step of the file system (`renameat2` with RENAME_EXCHANGE, on macOS `renamex_np`): whoever lists
 the account's folder before finds the old files, whoever lists it after finds the new ones, and a
-process killed anywhere leaves one or the other. The old folder is removed a moment later. What
-cannot be had: a reader that listed the old files and opens one of them after the exchange is told
-that it is not there any more; it has to ask again, and never counts anything else.
+process killed anywhere leaves one or the other. The old folder is removed a moment later.
+
+What cannot be had, as no listing is one step: a reader that listed the old files and opens one of
+them after the exchange is told that it is not there any more, and has to ask again. DuckDB looks at
+each name again while it lists; one that is in the middle of that in the very moment of the exchange
+takes the folded files for deleted, and misses them. The engine's own readers look whether a folder
+was exchanged while they read, and refuse. Other tools should not read while this runs, if they
+cannot ask twice.
 
 What is folded: windows that follow each other without a gap, within one calendar month of their
 reports' zone that is over and has settled, asked for alike, with the same columns, and without

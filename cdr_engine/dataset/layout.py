@@ -67,6 +67,15 @@ class Layout:
             if name.endswith(".parquet")
         ]
 
+    def folders(self) -> dict[str, int]:
+        """Every account's folder with its inode, which a folding changes."""
+        return {path.name: path.stat().st_ino for path in self.calls.glob("account_id=*")}
+
+    def is_folded_since(self, folders: dict[str, int]) -> bool:
+        """Tell whether a folding has exchanged one of the folders that were there."""
+        now = self.folders()
+        return any(now.get(name) != inode for name, inode in folders.items())
+
     def reject_files(self) -> list[Path]:
         """Committed files of rejects, by account and name."""
         return sorted(self.rejects.glob("account_id=*/*.parquet"))

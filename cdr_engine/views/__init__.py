@@ -9,7 +9,7 @@ hand the answer on.
 from __future__ import annotations
 
 from cdr_engine.views.catalogue import catalogue
-from cdr_engine.views.connection import connect
+from cdr_engine.views.connection import columns_of, connect
 from cdr_engine.views.database import DATABASE, write_database
 from cdr_engine.views.elsewhere import DIALECTS, Dialect, Statement, view_statements
 from cdr_engine.views.formats import FORMATS, format_of, write, write_file
@@ -30,6 +30,7 @@ __all__ = [
     "Verdict",
     "View",
     "catalogue",
+    "columns_of",
     "connect",
     "explain",
     "format_of",

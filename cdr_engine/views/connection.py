@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
     from cdr_engine.views.view import View
 
-__all__ = ["connect", "create_shapes", "create_views", "no_spots"]
+__all__ = ["columns_of", "connect", "create_shapes", "create_views", "no_spots"]
 
 SQL_TYPES: dict[Kind, str] = {
     "uii": "VARCHAR",
@@ -236,6 +236,16 @@ def create_views(con: DuckDBPyConnection, views: Sequence[View], time_zone: str 
             line = str(error).splitlines()[0]
             raise ViewError(f"the view {view.name} cannot be made: {line}") from error
         con.execute(f"comment on view {_name(view.name)} is {_text(view.comment)}")
+
+
+def columns_of(name: str, views: Sequence[View]) -> dict[str, str]:
+    """Columns of a view and their types in DuckDB, in order; no dataset is needed."""
+    import duckdb
+
+    with duckdb.connect(":memory:") as con:
+        create_shapes(con)
+        create_views(con, asked_of(views, name))
+        return {row[0]: row[1] for row in con.execute(f"describe {_name(name)}").fetchall()}
 
 
 def _lock(con: DuckDBPyConnection, root: Path) -> None:
