@@ -38,7 +38,7 @@ __all__ = ["Body", "Observer", "Origin", "Report", "Share", "load", "read_csv", 
 
 DECODERS = 2
 """Threads that decode; Arrow works outside the interpreter's lock."""
-UNDER_WAY = 4
+UNDER_WAY = 3
 """Blocks cut but not yet handed on."""
 
 BLOCKS_SHARED, LEAST_BLOCK_BYTES = 8, 1 << 20
