@@ -42,7 +42,7 @@ if TYPE_CHECKING:
 
 __all__ = ["DataFileWriter"]
 
-ROW_GROUP_ROWS = 100_000
+ROW_GROUP_ROWS = 80_000
 """Rows a row group aims at: fewer compress worse, more hold more memory and write no faster."""
 
 HELD_RAW_BYTES = 8 << 20
