@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import pytest
-from hostile_streams import ORDINARY, Cost, faults, measure
+from hostile_streams import ORDINARY, Cost, is_costly, measure
 
 MB = 1_000_000
 
@@ -30,5 +30,5 @@ def ordinary() -> Cost:
     ],
 )
 def test_a_hostile_stream(name: str, megabytes: int, ordinary: Cost) -> None:
-    """A hostile stream takes at most 64 MiB more than calls do, and no second for 20 MB."""
-    assert [] == faults(measure(name, megabytes * MB), ordinary)
+    """A hostile stream takes at most 64 MiB more than calls do."""
+    assert not is_costly(measure(name, megabytes * MB), ordinary)

@@ -9,7 +9,15 @@ if __name__ == "__main__":
     ROOT = Path(__file__).resolve().parents[2]
     sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
 
-from hostile_streams import MAX_MORE_BYTES, MIN_BYTES_PER_S, ORDINARY, STREAMS, faults, measure
+from hostile_streams import (
+    MAX_MORE_BYTES,
+    MIN_BYTES_PER_S,
+    ORDINARY,
+    STREAMS,
+    is_costly,
+    is_slow,
+    measure,
+)
 
 
 def main(megabytes: int, names: list[str]) -> int:
@@ -22,7 +30,7 @@ def main(megabytes: int, names: list[str]) -> int:
     failures = 0
     for name in names or STREAMS:
         cost = measure(name, megabytes * 1_000_000)
-        found = faults(cost, ordinary)
+        found = [*["memory"] * is_costly(cost, ordinary), *["slow"] * is_slow(cost)]
         failures += bool(found)
         sys.stdout.write(
             f"{name:38}{cost.peak_bytes >> 20:6} MiB {cost.bytes_per_s / 1e6:6.1f} MB/s "
