@@ -4,6 +4,9 @@ The grammar of a record, after RFC 4180 section 2, as bytes patterns.
 Where the RFC is silent, or stricter than files in the wild, the choice is: a line ends in CRLF, LF
 or CR; a quote opens a field only as its first byte and is an ordinary byte elsewhere; a closing
 quote must be followed by a delimiter or a line end.
+
+What is repeated possessively is an atomic group, `(?>…)*+`: Python before 3.11.5 gives up such a
+match, or ends it early, where a plain group fails behind its first byte (cpython issue 106052).
 """
 
 from __future__ import annotations
@@ -64,14 +67,14 @@ class Dialect(NamedTuple):
 
 def _mark_and_field(delimiter: bytes) -> tuple[bytes, bytes]:
     mark = re.escape(delimiter)
-    return mark, rb'(?:"[^"]*+(?:""[^"]*+)*+"|[^"%b\r\n][^%b\r\n]*+)?+' % (mark, mark)
+    return mark, rb'(?>"[^"]*+(?>""[^"]*+)*+"|[^"%b\r\n][^%b\r\n]*+)?+' % (mark, mark)
 
 
 @cache
 def dialect(delimiter: bytes) -> Dialect:
     """Compile the grammar for a one-byte delimiter."""
     mark, field = _mark_and_field(delimiter)
-    fields = rb"%b(?:%b%b)*+" % (field, mark, field)
+    fields = rb"%b(?>%b%b)*+" % (field, mark, field)
     return Dialect(
         delimiter,
         fields=re.compile(fields),
@@ -82,17 +85,17 @@ def dialect(delimiter: bytes) -> Dialect:
 
 
 def _lines(mark: bytes) -> re.Pattern[bytes]:
-    quoted = rb'(?<![^%b\r\n])"[^"\r\n]*+(?:""[^"\r\n]*+)*+"' % mark
+    quoted = rb'(?<![^%b\r\n])"[^"\r\n]*+(?>""[^"\r\n]*+)*+"' % mark
     inside = rb'(?<=[^%b\r\n])"' % mark
     behind = rb"(?:(?=[%b\r\n])|([^\r\n]++)(?=[\r\n]))" % mark
-    return re.compile(rb'[^"]*+(?:(?:%b%b|%b)[^"]*+)*+' % (quoted, behind, inside))
+    return re.compile(rb'[^"]*+(?>(?:%b%b|%b)[^"]*+)*+' % (quoted, behind, inside))
 
 
 @cache
 def shapely(delimiter: bytes, fields: int) -> re.Pattern[bytes]:
     """One well-formed record of so many fields, with its line end or without."""
     mark, field = _mark_and_field(delimiter)
-    return re.compile(rb"(?:%b%b){%d}+%b(?:\r\n|\n|\r)?+" % (field, mark, fields - 1, field))
+    return re.compile(rb"(?>%b%b){%d}+%b(?>\r\n|\n|\r)?+" % (field, mark, fields - 1, field))
 
 
 @cache
@@ -104,23 +107,23 @@ def misshapen(delimiter: bytes, fields: int) -> re.Pattern[bytes]:
     """
     mark, field = _mark_and_field(delimiter)
     cell = rb'[^%b"\r\n]*+' % mark
-    few = rb"(?:%b%b){0,%d}+" % (cell, mark, fields - 2)
-    many = rb"(?:%b%b){%d,}+" % (cell, mark, fields)
+    few = rb"(?>%b%b){0,%d}+" % (cell, mark, fields - 2)
+    many = rb"(?>%b%b){%d,}+" % (cell, mark, fields)
     shapes = rb"(?:%b|%b)" % (many, few) if fields > 1 else many
     line_end = rb"(?:\n|\r\n|\r(?=[^\n]))"
-    some = rb"(?:%b%b){0,%d}+" % (field, mark, fields - 2) if fields > 1 else b""
+    some = rb"(?>%b%b){0,%d}+" % (field, mark, fields - 2) if fields > 1 else b""
     last = rb"%b%b(?:[\r\n]|\Z)" % (mark, field) if fields > 1 else rb"[\r\n]"
-    open_field = rb'"[^"]*+(?:""[^"]*+)*+\Z'
+    open_field = rb'"[^"]*+(?>""[^"]*+)*+\Z'
     may_be = rb"%b(?:%b(?:\Z|%b|%b%b)|%b)" % (some, field, last, mark, open_field, open_field)
     # Most lines that a quote spoils show it at once: text follows where their first one closes.
-    spoilt = rb'(?=[^"\r\n]*+(?<![^%b\r\n])"[^"]*+(?:""[^"]*+)*+"[^"%b\r\n])' % (mark, mark)
+    spoilt = rb'(?=[^"\r\n]*+(?<![^%b\r\n])"[^"]*+(?>""[^"]*+)*+"[^"%b\r\n])' % (mark, mark)
     plain = rb"%b%b%b" % (shapes, cell, line_end)
     other = rb"(?:%b|(?!%b))[^\r\n]*+%b" % (spoilt, may_be, line_end)
-    return re.compile(rb"(?:%b|%b)*+" % (plain, other))
+    return re.compile(rb"(?>%b|%b)*+" % (plain, other))
 
 
 @cache
 def enough(delimiter: bytes, fields: int) -> re.Pattern[bytes]:
     """As many delimiters as a record of so many fields has, wherever they are."""
     mark = re.escape(delimiter)
-    return re.compile(rb"(?:[^%b]*+%b){%d}+" % (mark, mark, fields - 1))
+    return re.compile(rb"(?>[^%b]*+%b){%d}+" % (mark, mark, fields - 1))

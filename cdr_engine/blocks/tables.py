@@ -50,7 +50,7 @@ class TableFilter:
         self._other_line = b""
         self._least_marks = min(len(header.names), len(NAMES)) - 1
         least = self._least_marks + len(KEY_COLUMN) * -(-(self._least_marks + 1) // 2)
-        self._short_lines = re.compile(rb"(?:[^\r\n]{0,%d}+(?:\r\n|\n|\r))*+" % (least - 1))
+        self._short_lines = re.compile(rb"(?>[^\r\n]{0,%d}+(?:\r\n|\n|\r))*+" % (least - 1))
 
     def concerns(self, buffer: bytes, start: int, end: int) -> bool:
         """Tell whether `keep` has anything to do; a search for one byte settles it mostly."""
@@ -108,7 +108,7 @@ class TableFilter:
             return "record"
         names = names_of(dialect.cells(text))
         if names == self._header.names:
-            repeated = rb"(?:%b(?:\r\n|\n|\r))*+" % re.escape(text)
+            repeated = rb"(?>%b(?:\r\n|\n|\r))*+" % re.escape(text)
             self._own_lines = re.compile(repeated)
             return "own header"
         is_as_wide = len(names) == len(self._header.names)
