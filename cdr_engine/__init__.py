@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from cdr_engine.inspection import rejects, repair, status, verify
     from cdr_engine.ledger import Ledger, Reject
     from cdr_engine.pipeline import Observer, Report, read_csv
+    from cdr_engine.rollup import RollupSummary, rollup
     from cdr_engine.spots import SpotSummary, ingest_spots
 
 __version__ = "0.1.0"
@@ -47,6 +48,7 @@ __all__ = [
     "OpenDataset",
     "Reject",
     "Report",
+    "RollupSummary",
     "SpotSummary",
     "__version__",
     "bench",
@@ -59,6 +61,7 @@ __all__ = [
     "read_csv",
     "rejects",
     "repair",
+    "rollup",
     "status",
     "sync",
     "verify",
@@ -82,6 +85,7 @@ _HOMES = {
     "inspection": ("rejects", "repair", "status", "verify"),
     "ledger": ("Ledger", "Reject"),
     "pipeline": ("Observer", "Report", "read_csv"),
+    "rollup": ("RollupSummary", "rollup"),
     "spots": ("SpotSummary", "ingest_spots"),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}

@@ -6,9 +6,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
-from cdr_engine.dataset import Layout
+from cdr_engine.dataset import Layout, read_rollup
 from cdr_engine.errors import UsageError, ViewError
 from cdr_engine.inspection import status
+from cdr_engine.rollup import kept_of
 from cdr_engine.views import (
     RULES,
     Selection,
@@ -16,10 +17,12 @@ from cdr_engine.views import (
     View,
     catalogue,
     connect,
+    counts_key,
     explain,
     judge,
     query,
     restrict,
+    use_counts,
     write_database,
 )
 from cdr_engine.windows import Window, moment
@@ -31,17 +34,14 @@ if TYPE_CHECKING:
     import pyarrow as pa
     from duckdb import DuckDBPyConnection
 
+    from cdr_engine.dataset import DataFile
     from cdr_engine.definitions import Definitions
 
 __all__ = ["OpenDataset", "open_dataset", "write_views"]
 
 
-BASE = {
-    "calls": "account_id=*/*.parquet",
-    "rejects": "account_id=*/*.parquet",
-    "spots": "*.parquet",
-}
-"""Base relations, and where their files are below the folder of their name."""
+BASE = ("calls", "rejects", "spots")
+"""Base relations."""
 GAPS = "missing_windows"
 
 
@@ -82,7 +82,16 @@ class OpenDataset:
         If the folder of views cannot be read as such.
     ViewError
         If DuckDB refuses one of them.
+
+    Attributes
+    ----------
+    coverage
+        The data files, as of the last question.
+    counted
+        Counted views that questions read from what `rollup` keeps, instead of from the calls.
     """
+
+    counted: list[str]
 
     def __init__(
         self,
@@ -99,19 +108,15 @@ class OpenDataset:
     ) -> None:
         self.path = Path(path)
         self.catalogue = _catalogue(definitions, own_views)
+        self._layout = Layout(self.path.resolve())
+        self._state = self._layout.state()
         self.coverage = status(path)
         self.time_zone = time_zone or (self.coverage.time_zones or ["UTC"])[0]
         self._asked = asked
+        self._selection = Selection(
+            *self._period(start, end), self._known(accounts), tuple(map(str, profiles))
+        )
         self._connection = self._connect()
-        self._missing = self._without_files()
-        try:
-            self._selection = Selection(
-                *self._period(start, end), self._known(accounts), tuple(map(str, profiles))
-            )
-            restrict(self._connection, self._selection, self.catalogue)
-        except BaseException:
-            self.close()
-            raise
 
     def __enter__(self) -> Self:
         return self
@@ -211,19 +216,37 @@ class OpenDataset:
         self._connection.close()
 
     def _current(self) -> DuckDBPyConnection:
-        """The connection, opened again once a relation has its first file."""
-        missing = self._without_files()
-        if missing != self._missing:
+        """The connection, opened again once there are other files."""
+        state = self._layout.state()
+        if state != self._state:
             # Answers that are still being read keep what they read alive.
-            connection = self._connect()
-            restrict(connection, self._selection, self.catalogue)
-            self._connection, self._missing = connection, missing
+            self.coverage = status(self.path)
+            self._connection, self._state = self._connect(), state
         return self._connection
 
     def _connect(self) -> DuckDBPyConnection:
+        """Open the files that there are now, narrowed, and with what is counted of them."""
         # What narrows the calls stands in stg_calls.
         asked = None if self._asked is None else f"{self._asked} stg_calls"
-        return connect(self.path, time_zone=self.time_zone, views=self.catalogue, asked=asked)
+        files = self.coverage.files
+        connection = connect(
+            self.path,
+            time_zone=self.time_zone,
+            views=self.catalogue,
+            asked=asked,
+            others=other_columns(files),
+        )
+        try:
+            restrict(connection, self._selection, self.catalogue)
+            key = counts_key(self.catalogue, self.time_zone)
+            kept = kept_of(read_rollup(self._layout, key, files))
+            self.counted = use_counts(
+                connection, kept, self.catalogue, self._selection, self.time_zone
+            )
+        except BaseException:
+            connection.close()
+            raise
+        return connection
 
     def _gaps(self, at_most: float) -> Verdict:
         """Windows that no file covers, between an account's first and last."""
@@ -248,9 +271,6 @@ class OpenDataset:
             at_most=at_most,
             message="windows were never fetched: `cdr status` names them, export their period",
         )
-
-    def _without_files(self) -> set[str]:
-        return {name for name, files in BASE.items() if not any((self.path / name).glob(files))}
 
     def _period(
         self, start: str | datetime | None, end: str | datetime | None
@@ -302,6 +322,12 @@ def open_dataset(
         own_views=own_views,
         asked=asked,
     )
+
+
+def other_columns(files: Iterable[DataFile]) -> dict[str, str]:
+    """Columns beyond the known ones that data files have, by name; they are text."""
+    names = {name.lower(): name for file in files for name in file.footer.unknown_columns}
+    return {names[key]: "VARCHAR" for key in sorted(names)}
 
 
 def write_views(

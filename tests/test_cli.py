@@ -37,6 +37,7 @@ COMMANDS = (
     "ingest",
     "profiles",
     "query",
+    "rollup",
     "simulate",
     "status",
     "sync",

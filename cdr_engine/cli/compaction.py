@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 from cyclopts import Parameter
 
 from cdr_engine.cli.common import Common, amount, emit, errors, output
+from cdr_engine.cli.counting import renew_counts
 
 if TYPE_CHECKING:
     from cdr_engine.dataset import Fold
@@ -42,9 +43,10 @@ def compact(
         if not common.json:
             output().print(f"{one.account_id}  {one.window}  {amount(len(one.files))} files")
 
-    done = compacting(
-        common.settings().dataset_path, accounts=account, is_plan=dry_run, on_fold=said
-    )
+    settings = common.settings()
+    done = compacting(settings.dataset_path, accounts=account, is_plan=dry_run, on_fold=said)
+    if done and not dry_run:
+        renew_counts(settings)
     if common.json:
         emit(
             [

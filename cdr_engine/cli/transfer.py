@@ -17,6 +17,7 @@ from cdr_engine.cli.common import (
     output,
     size,
 )
+from cdr_engine.cli.counting import renew_counts
 
 if TYPE_CHECKING:
     from cdr_engine.dataset import DataFile
@@ -174,6 +175,8 @@ def fetch(
         except PartialExport as error:
             partial, summary = error, cast("ExportSummary", error.summary)
     renew_views(common, is_changed=bool(summary.files))
+    if summary.files:
+        renew_counts(settings)
     if common.json and (summary.files or not is_silent):
         emit(
             {

@@ -10,6 +10,7 @@ from cdr_engine.dataset.lock import writer_lock
 from cdr_engine.dataset.neighbours import Neighbours
 from cdr_engine.dataset.rejects import LISTED_SCHEMA, listed_rejects, write_raw
 from cdr_engine.dataset.repair import Repair, repair
+from cdr_engine.dataset.rollups import FILE_NUMBER, Rollup, commit_rollup, read_rollup
 from cdr_engine.dataset.spots import (
     SPOTS_SCHEMA,
     SpotFile,
@@ -21,6 +22,7 @@ from cdr_engine.dataset.verify import Finding, verify
 from cdr_engine.dataset.writer import DataFileWriter
 
 __all__ = [
+    "FILE_NUMBER",
     "LISTED_SCHEMA",
     "SPOTS_SCHEMA",
     "AccountCoverage",
@@ -33,14 +35,17 @@ __all__ = [
     "Layout",
     "Neighbours",
     "Repair",
+    "Rollup",
     "SpotFile",
     "SpotRecord",
+    "commit_rollup",
     "commit_spots",
     "coverage",
     "fold",
     "folds",
     "listed_rejects",
     "read_footer",
+    "read_rollup",
     "read_spots",
     "repair",
     "verify",

@@ -10,7 +10,16 @@ from typing import NamedTuple
 
 from cdr_engine.errors import UsageError
 
-__all__ = ["FOLDING", "Layout", "Place", "make_folder", "remove_folding", "sync_folder"]
+__all__ = [
+    "FOLDING",
+    "Layout",
+    "Place",
+    "create_file",
+    "make_folder",
+    "remove_folding",
+    "sync_file",
+    "sync_folder",
+]
 
 ACCOUNT = re.compile(r"[0-9A-Za-z][0-9A-Za-z_-]{0,62}")
 NO_ACCOUNT = "__HIVE_DEFAULT_PARTITION__"
@@ -40,6 +49,7 @@ class Layout:
         self.calls = root / "calls"
         self.rejects = root / "rejects"
         self.spots = root / "spots"
+        self.rollups = root / "rollups"
         self.lock = root / ".lock"
 
     def place(self, account_id: str | None, name: str) -> Place:
@@ -66,6 +76,25 @@ class Layout:
             for name in sorted(entry.name for entry in os.scandir(folder))
             if name.endswith(".parquet")
         ]
+
+    def state(self) -> frozenset[tuple[str, int, int, int]]:
+        """
+        What tells one state of the files from another: names, sizes, times of change and inodes.
+
+        Of rejects and spots the folders do, as theirs only come or go.
+        """
+        folders = [*self.calls.glob("account_id=*"), *self.rollups.glob("*")]
+        entries = [
+            entry
+            for folder in folders
+            if folder.is_dir()
+            for entry in os.scandir(folder)
+            if not entry.name.startswith(".")
+        ]
+        others = [*self.rejects.glob("account_id=*"), self.spots]
+        found = [(entry.path, entry.stat()) for entry in entries]
+        found += [(str(path), path.stat()) for path in others if path.exists()]
+        return frozenset((path, its.st_size, its.st_mtime_ns, its.st_ino) for path, its in found)
 
     def folders(self) -> dict[str, int]:
         """Every account's folder with its inode, which a folding changes."""
@@ -127,9 +156,24 @@ def remove_folding(layout: Layout) -> None:
         shutil.rmtree(folder)
 
 
+def create_file(path: Path) -> None:
+    """Make an empty file for the owner only, where there is none."""
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW
+    os.close(os.open(path, flags, FILE_MODE))
+
+
+def sync_file(path: Path) -> None:
+    """Make the content of a file durable."""
+    _sync(path, os.O_RDONLY)
+
+
 def sync_folder(path: Path) -> None:
     """Make the names in a folder durable."""
-    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+    _sync(path, os.O_RDONLY | os.O_DIRECTORY)
+
+
+def _sync(path: Path, flags: int) -> None:
+    descriptor = os.open(path, flags)
     try:
         os.fsync(descriptor)
     finally:

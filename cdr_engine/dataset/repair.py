@@ -1,8 +1,9 @@
 """
 Take damaged files out of a dataset, so that what they held counts as missing.
 
-Nothing is deleted but what an interrupted writer left: damaged files move to `damaged/` under a
-name that no pattern for data files matches. Whoever plans afterwards finds their windows missing.
+Nothing is deleted but what an interrupted writer left, and damaged counts: damaged files move to
+`damaged/` under a name that no pattern for data files matches. Whoever plans afterwards finds their
+windows missing.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ class Repair(NamedTuple):
     findings: tuple[Finding, ...]
     """What was wrong."""
     removed: tuple[Path, ...]
-    """Left over by an interrupted writer."""
+    """Left over by an interrupted writer, and counts, which can be made again."""
     set_aside: tuple[Path, ...]
     """Damaged files, where they are now."""
     to_fetch: tuple[tuple[str, Window], ...]
@@ -53,10 +54,11 @@ def repair(layout: Layout) -> Repair:
     with writer_lock(layout):
         removed = tuple(path for path in leftovers if not path.exists())
         findings = tuple(verify(layout))
+        counts = tuple(f.path for f in findings if layout.rollups in f.path.parents)
         places = {
             layout.calls / finding.path.parent.name / finding.path.name: None
             for finding in findings
-            if finding.path.parent != layout.spots
+            if finding.path.parent != layout.spots and finding.path not in counts
         }
         logs = [finding.path for finding in findings if finding.path.parent == layout.spots]
         set_aside: list[Path] = []
@@ -66,12 +68,14 @@ def repair(layout: Layout) -> Repair:
                 # The data file first: without it the rejects count as left over.
                 set_aside += [_set_aside(layout, path) for path in place if path.exists()]
             set_aside += [_set_aside(layout, path) for path in logs if path.exists()]
+            for path in counts:
+                path.unlink(missing_ok=True)
         except OSError as error:
             raise CommitError(f"cannot repair {layout.root}: {error.strerror}") from error
     windows = {path: Window.named(path.stem) for path in places}
     return Repair(
         findings,
-        removed,
+        (*removed, *counts),
         tuple(set_aside),
         tuple(
             (path.parent.name.partition("=")[2], window)

@@ -17,7 +17,7 @@ import msgspec
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from cdr_engine.dataset.layout import FILE_MODE, PARTIAL, make_folder, sync_folder
+from cdr_engine.dataset.layout import PARTIAL, create_file, make_folder, sync_file, sync_folder
 from cdr_engine.dataset.seal import BLANK, SEAL_KEY, seal
 from cdr_engine.errors import CommitError, DatasetError
 
@@ -121,19 +121,14 @@ def commit_spots(layout: Layout, record: SpotRecord, table: Any) -> SpotFile:
 
 def _write(path: Path, record: SpotRecord, table: Any) -> None:
     """Write, seal and sync."""
-    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW
-    os.close(os.open(path, flags, FILE_MODE))
+    create_file(path)
     with pq.ParquetWriter(
         path, SPOTS_SCHEMA, compression="zstd", write_page_checksum=True, store_schema=False
     ) as writer:
         writer.write_table(table)
         writer.add_key_value_metadata({RECORD_KEY: msgspec.json.encode(record), SEAL_KEY: BLANK})
     seal(path)
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+    sync_file(path)
 
 
 def _read_back(path: Path, record: SpotRecord, table: Any) -> None:

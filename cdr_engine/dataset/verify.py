@@ -13,6 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from cdr_engine.dataset.footer import Footer, digest_of, read_footer
+from cdr_engine.dataset.rollups import damaged_rollups
 from cdr_engine.dataset.seal import is_sealed
 from cdr_engine.errors import DatasetError, UsageError
 from cdr_engine.ledger import Ledger
@@ -43,6 +44,8 @@ def verify(layout: Layout) -> Iterator[Finding]:
         problem = _content_problem(path)
         if problem:
             yield Finding(path, problem)
+    for path in damaged_rollups(layout):
+        yield Finding(path, "its counts are not those that were committed")
     for path in layout.leftovers():
         yield Finding(path, "left over by an interrupted writer; the next export removes it")
 

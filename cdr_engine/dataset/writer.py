@@ -27,7 +27,14 @@ import pyarrow.parquet as pq
 
 from cdr_engine.dataset.behind import Behind
 from cdr_engine.dataset.footer import FOOTER_KEY, DataFile, Footer, read_footer
-from cdr_engine.dataset.layout import FILE_MODE, PARTIAL, Layout, make_folder, sync_folder
+from cdr_engine.dataset.layout import (
+    PARTIAL,
+    Layout,
+    create_file,
+    make_folder,
+    sync_file,
+    sync_folder,
+)
 from cdr_engine.dataset.seal import BLANK, SEAL_KEY, seal
 from cdr_engine.errors import CommitError, DatasetError
 from cdr_engine.rejected import REJECTS_SCHEMA
@@ -232,8 +239,7 @@ class DataFileWriter:
     def _open(self, path: Path, schema: Any) -> Any:
         if path not in self._writers:
             make_folder(path.parent)
-            flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW
-            os.close(os.open(path, flags, FILE_MODE))
+            create_file(path)
             try:
                 self._writers[path] = _parquet_writer(path, schema)
             except BaseException:
@@ -246,11 +252,7 @@ class DataFileWriter:
         writer.add_key_value_metadata({FOOTER_KEY: footer.encode(), SEAL_KEY: BLANK})
         writer.close()
         seal(path)
-        descriptor = os.open(path, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
+        sync_file(path)
 
     def _read_back(self, footer: Footer) -> None:
         """Prove that what is on disk is what was meant before it gets its name."""

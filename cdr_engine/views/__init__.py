@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from cdr_engine.views.catalogue import catalogue
 from cdr_engine.views.connection import columns_of, connect
+from cdr_engine.views.counts import Kept, count_files, counted, counts_key, use_counts
 from cdr_engine.views.database import DATABASE, write_database
 from cdr_engine.views.elsewhere import DIALECTS, Dialect, Statement, view_statements
 from cdr_engine.views.formats import FORMATS, format_of, write, write_file
@@ -24,6 +25,7 @@ __all__ = [
     "FORMATS",
     "RULES",
     "Dialect",
+    "Kept",
     "Rule",
     "Selection",
     "Statement",
@@ -32,11 +34,15 @@ __all__ = [
     "catalogue",
     "columns_of",
     "connect",
+    "count_files",
+    "counted",
+    "counts_key",
     "explain",
     "format_of",
     "judge",
     "query",
     "restrict",
+    "use_counts",
     "view_statements",
     "write",
     "write_database",

@@ -31,13 +31,13 @@ from cdr_engine.views.quoting import name as _name
 from cdr_engine.views.quoting import text as _text
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from duckdb import DuckDBPyConnection
 
     from cdr_engine.views.view import View
 
-__all__ = ["columns_of", "connect", "create_shapes", "create_views", "no_spots"]
+__all__ = ["CALLS", "base_of", "columns_of", "connect", "create_shapes", "create_views", "no_spots"]
 
 SQL_TYPES: dict[Kind, str] = {
     "uii": "VARCHAR",
@@ -77,6 +77,11 @@ columns are pinned for one row, whatever it holds, and so would hold all calls.
 
 ACCOUNT = "account_id"
 NO_ACCOUNT = "__HIVE_DEFAULT_PARTITION__"
+FROM_PATH = (
+    f"nullif(url_decode(regexp_extract("
+    f"cdr_path, '{ACCOUNT}=([^/\\\\]*)[/\\\\][^/\\\\]*$', 1)), '{NO_ACCOUNT}')"
+)
+"""SQL of the account that a path is of."""
 
 
 def connect(
@@ -85,6 +90,7 @@ def connect(
     time_zone: str = "UTC",
     views: Sequence[View] | None = None,
     asked: str | None = None,
+    others: Mapping[str, str] | None = None,
 ) -> DuckDBPyConnection:
     """
     Open a dataset: an in-memory DuckDB connection with `calls`, `rejects`, `spots` and all views.
@@ -101,6 +107,9 @@ def connect(
     asked
         The only question that will be asked, a view or SQL: views that it does not need are not
         made, which takes some 10 ms each.
+    others
+        Columns beyond the known ones that some of the data files have, and their types; by default
+        looked for in the files.
 
     Raises
     ------
@@ -122,8 +131,8 @@ def connect(
         create_shapes(con)
         views = views or catalogue()
         create_views(con, views if asked is None else asked_of(views, asked))
-        _fill_base(con, root, "calls", CALLS)
-        _fill_base(con, root, "rejects", REJECTS)
+        _fill_base(con, root, "calls", CALLS, others)
+        _fill_base(con, root, "rejects", REJECTS, None)
         _fill_spots(con, root)
         _lock(con, root)
     except duckdb.Error as error:
@@ -163,22 +172,35 @@ def create_shapes(con: DuckDBPyConnection) -> None:
     con.execute(f"create view spots as {no_spots()}")
 
 
-def _fill_base(con: DuckDBPyConnection, root: Path, name: str, columns: dict[str, str]) -> None:
-    """Put the data files, if there are any, into a base relation; other columns come last."""
-    if not any(root.glob(f"{name}/{ACCOUNT}=*/*.parquet")):
-        return
-    glob = f"{_escape(str(root))}/{name}/{ACCOUNT}=*/*.parquet"
-    columns = columns | _other_columns(con, glob, columns)
+def base_of(columns: Mapping[str, str], patterns: Sequence[str], account: str = FROM_PATH) -> str:
+    """SQL of a base relation over files; `account` says it of a file by its `cdr_path`."""
     pins = ", ".join(
         f"{_text(column)}: {{name: {_text(column)}, type: {_text(kind)}, default_value: null}}"
         for column, kind in columns.items()
     )
-    account = f"url_decode(regexp_extract(cdr_path, '{ACCOUNT}=([^/\\\\]*)[/\\\\][^/\\\\]*$', 1))"
-    con.execute(
-        f"create or replace view {name} as "  # noqa: S608  # every part is quoted or ours
-        f"select nullif({account}, '{NO_ACCOUNT}') as {ACCOUNT}, * exclude (cdr_path) "
-        f"from read_parquet({_text(glob)}, schema = map {{{pins}}}, filename = 'cdr_path')"
+    listed = ", ".join(map(_text, patterns))
+    return (
+        f"select {account} as {ACCOUNT}, * exclude (cdr_path) "  # noqa: S608  # quoted or ours
+        f"from read_parquet([{listed}], schema = map {{{pins}}}, filename = 'cdr_path')"
     )
+
+
+def _fill_base(
+    con: DuckDBPyConnection,
+    root: Path,
+    name: str,
+    columns: Mapping[str, str],
+    others: Mapping[str, str] | None,
+) -> None:
+    """Put the data files, if there are any, into a base relation; other columns come last."""
+    if not any(root.glob(f"{name}/{ACCOUNT}=*/*.parquet")):
+        return
+    glob = f"{_escape(str(root))}/{name}/{ACCOUNT}=*/*.parquet"
+    if others is None:
+        others = _other_columns(con, glob)
+    taken = {*columns, ACCOUNT, "cdr_path"}
+    others = {other: kind for other, kind in others.items() if other.lower() not in taken}
+    con.execute(f"create or replace view {name} as {base_of({**columns, **others}, [glob])}")
 
 
 def no_spots() -> str:
@@ -195,19 +217,14 @@ def _fill_spots(con: DuckDBPyConnection, root: Path) -> None:
         con.execute(f"create or replace view spots as select {cells} from read_parquet({files})")  # noqa: S608  # quoted
 
 
-def _other_columns(con: DuckDBPyConnection, glob: str, known: dict[str, str]) -> dict[str, str]:
-    """Columns that some files have beyond the known ones, by name; text where types differ."""
+def _other_columns(con: DuckDBPyConnection, glob: str) -> dict[str, str]:
+    """Columns that some files have, by name; text where types differ."""
     rows = con.execute(
         "select min(name), list(distinct duckdb_type) "  # noqa: S608  # the glob is quoted
         f"from parquet_schema({_text(glob)}) where num_children is null "
         "group by lower(name) order by lower(name)"
     ).fetchall()
-    taken = {*known, ACCOUNT, "cdr_path"}
-    return {
-        name: kinds[0] if len(kinds) == 1 else "VARCHAR"
-        for name, kinds in rows
-        if name.lower() not in taken
-    }
+    return {name: kinds[0] if len(kinds) == 1 else "VARCHAR" for name, kinds in rows}
 
 
 def create_views(con: DuckDBPyConnection, views: Sequence[View], time_zone: str = "") -> None:

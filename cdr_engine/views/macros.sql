@@ -36,6 +36,24 @@ create macro before_call(enqueue_time, tolerance_s) as
 create macro latest_name(name, started_at) as
     arg_max(name, (coalesce(started_at, '-infinity'::timestamptz), name));
 
+-- The value at a rank, from 0 on, among values that stand in rows by their
+-- count: n_up_to is how many of those that are counted are not above it.
+create macro value_of_rank(value, is_counted, n_up_to, n_below) as
+    min(value) filter (is_counted and n_up_to > n_below);
+
+-- Their quantile, between two values where it lies there, as quantile_cont has
+-- it: n_all is how many are counted, in each row of the group.
+create macro quantile_of_counts(value, is_counted, n_up_to, n_all, share) as
+    value_of_rank(value, is_counted, n_up_to, floor((n_all - 1) * share::double))
+    + max((n_all - 1) * share::double - floor((n_all - 1) * share::double)) * (
+        value_of_rank(
+            value, is_counted, n_up_to, ceil((n_all - 1) * share::double)
+        )
+        - value_of_rank(
+            value, is_counted, n_up_to, floor((n_all - 1) * share::double)
+        )
+    );
+
 -- The digits of a number: of '(555) 765-4321' or 'sip:5557654321@host'.
 create macro number_digits(number) as
     regexp_replace(

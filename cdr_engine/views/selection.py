@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     from cdr_engine.views.view import View
 
-__all__ = ["Selection", "restrict"]
+__all__ = ["Selection", "narrowed", "reach_of", "restrict"]
 
 READ = "_calls_of_selection"
 """What stg_calls reads instead of `calls`."""
@@ -78,23 +78,35 @@ def restrict(
         raise ViewError(f"cannot narrow the views: {str(error).splitlines()[0]}") from error
 
 
+def narrowed(selection: Selection, period: Sequence[str] = ()) -> list[str]:
+    """Conditions on rows with account_id, cloud_profile_id and profile_name."""
+    chosen = [*_one_of("account_id", selection.accounts), *_profiles(selection.profiles)]
+    return [*period, *chosen]
+
+
+def reach_of(con: DuckDBPyConnection, selection: Selection) -> tuple[list[str], list[str]]:
+    """Conditions on calls that may be of a selection, and those that stg_calls adds to these."""
+    rows = con.execute("select clock_tolerance_s from params").fetchall()
+    # Clocks are compared by their minutes, so two that agree differ by up to a minute more.
+    apart = f"to_seconds({int(rows[0][0])} + 60)"
+    near = narrowed(selection, _period("enqueue_time", selection, apart))
+    return near, _period("started_at", selection)
+
+
 def _restrict(con: DuckDBPyConnection, selection: Selection, views: Sequence[View]) -> None:
     (staging,) = (view for view in views if view.name == "stg_calls")
     if staging.sql.count("main.calls") != 1:
         raise ViewError("stg_calls must read main.calls, once, to be narrowed")
-    rows = con.execute("select clock_tolerance_s from params").fetchall()
-    # Clocks are compared by their minutes, so two that agree differ by up to a minute more.
-    apart = f"to_seconds({int(rows[0][0])} + 60)"
+    near, started = reach_of(con, selection)
     for relation in ("calls", "rejects", "spots"):
         con.execute(f"alter view {relation} rename to _all_{relation}")
-    chosen = [*_one_of("account_id", selection.accounts), *_profiles(selection.profiles)]
-    near = [*_period("enqueue_time", selection, apart), *chosen]
+    chosen = narrowed(selection)
     exact = [*_period("enqueue_time", selection), *chosen]
     _create(con, READ, "_all_calls", near)
     _create(con, "calls", "_all_calls", exact)
     _create(con, "rejects", "_all_rejects", _one_of("account_id", selection.accounts))
     sql = staging.sql.replace("main.calls", f"main.{READ}")
-    _create(con, "stg_calls", f"({sql})", _period("started_at", selection))
+    _create(con, "stg_calls", f"({sql})", started)
     con.execute(f"comment on view stg_calls is {text(staging.comment)}")
     _restrict_spots(con, selection, chosen, {view.name: view for view in views})
 

@@ -1,25 +1,44 @@
 -- grain: one row per account, local day and cloud profile
 -- formula: abandon_rate = abandoned / offered; net_abandon_rate = (abandoned - short) / (offered - short); both with 95 % Wilson intervals
--- source: stg_calls
+-- source: stg_day_waits
 -- caveat: depends on the words of stg_call_results; the mean wait of abandoned calls understates patience
 
-with calls as (
-    select * from stg_calls
+with waits as (
+    select * from stg_day_waits
+),
+
+ranked as (
+    select
+        *,
+        sum(n_calls) filter (is_abandoned and queue_s is not null)
+            over shorter as n_up_to,
+        sum(n_calls) filter (is_abandoned and queue_s is not null)
+            over days as n_waited
+    from waits
+    window
+        days as (partition by account_id, day, cloud_profile_id),
+        shorter as (
+            partition by account_id, day, cloud_profile_id
+            order by queue_s
+        )
 ),
 
 counted as (
     select
         account_id,
-        started_local::date as day,
+        day,
         cloud_profile_id,
-        latest_name(profile_name, started_at) as profile_name,
-        count(*) as n_offered,
-        count(*) filter (is_abandoned) as n_abandoned,
-        count(*) filter (is_short_abandon) as n_short_abandons,
-        avg(queue_s) filter (is_abandoned) as mean_abandon_s,
-        quantile_cont(queue_s, 0.5) filter (is_abandoned) as median_abandon_s,
+        latest_name(profile_name, last_started_at) as profile_name,
+        sum(n_calls)::bigint as n_offered,
+        coalesce(sum(n_calls) filter (is_abandoned), 0)::bigint as n_abandoned,
+        coalesce(sum(n_calls) filter (is_short_abandon), 0)::bigint
+            as n_short_abandons,
+        sum(queue_s * n_calls) filter (is_abandoned)
+        / nullif(any_value(n_waited), 0) as mean_abandon_s,
+        quantile_of_counts(queue_s, is_abandoned, n_up_to, n_waited, 0.5)
+            as median_abandon_s,
         max(queue_s) filter (is_abandoned) as longest_abandon_s
-    from calls
+    from ranked
     group by account_id, day, cloud_profile_id
 ),
 

@@ -1,28 +1,52 @@
 -- grain: one row per account, local day and cloud profile
 -- formula: mean_answer_s = mean wait of connected calls; service_level_rate = calls that meet the service level / calls that it counts, with its 95 % Wilson interval
--- source: stg_calls
+-- source: stg_day_waits
 -- caveat: waits of answered calls only; who gave up is in abandonment. Five formulas of service level are in use: service_level has them all, this is the one of cdr.toml
 
-with calls as (
-    select * from stg_calls
+with waits as (
+    select * from stg_day_waits
+),
+
+ranked as (
+    select
+        *,
+        sum(n_calls) filter (is_connected and queue_s is not null)
+            over shorter as n_up_to,
+        sum(n_calls) filter (is_connected and queue_s is not null)
+            over days as n_waited
+    from waits
+    window
+        days as (partition by account_id, day, cloud_profile_id),
+        shorter as (
+            partition by account_id, day, cloud_profile_id
+            order by queue_s
+        )
 ),
 
 measured as (
     select
         account_id,
-        started_local::date as day,
+        day,
         cloud_profile_id,
-        latest_name(profile_name, started_at) as profile_name,
-        count(*) as n_offered,
-        count(*) filter (is_connected) as n_connected,
-        count(*) filter (is_service_level_met) as n_service_level_met,
-        count(*) filter (is_service_level_counted) as n_service_level,
-        avg(queue_s) filter (is_connected) as mean_answer_s,
-        quantile_cont(queue_s, [0.5, 0.9, 0.95])
-            filter (is_connected) as answer_quantiles,
+        latest_name(profile_name, last_started_at) as profile_name,
+        sum(n_calls)::bigint as n_offered,
+        coalesce(sum(n_calls) filter (is_connected), 0)::bigint as n_connected,
+        coalesce(sum(n_calls) filter (is_service_level_met), 0)::bigint
+            as n_service_level_met,
+        coalesce(sum(n_calls) filter (is_service_level_counted), 0)::bigint
+            as n_service_level,
+        sum(queue_s * n_calls) filter (is_connected)
+        / nullif(any_value(n_waited), 0) as mean_answer_s,
+        quantile_of_counts(queue_s, is_connected, n_up_to, n_waited, 0.5)
+            as p50_answer_s,
+        quantile_of_counts(queue_s, is_connected, n_up_to, n_waited, 0.9)
+            as p90_answer_s,
+        quantile_of_counts(queue_s, is_connected, n_up_to, n_waited, 0.95)
+            as p95_answer_s,
         max(queue_s) filter (is_connected) as longest_answer_s,
-        avg(queue_s) as mean_wait_s
-    from calls
+        sum(queue_s * n_calls)
+        / nullif(sum(n_calls) filter (queue_s is not null), 0) as mean_wait_s
+    from ranked
     group by account_id, day, cloud_profile_id
 ),
 
@@ -35,9 +59,9 @@ rated as (
         n_offered,
         n_connected,
         mean_answer_s,
-        answer_quantiles[1] as p50_answer_s,
-        answer_quantiles[2] as p90_answer_s,
-        answer_quantiles[3] as p95_answer_s,
+        p50_answer_s,
+        p90_answer_s,
+        p95_answer_s,
         longest_answer_s,
         mean_wait_s,
         n_service_level_met,

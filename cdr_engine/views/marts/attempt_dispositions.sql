@@ -1,35 +1,10 @@
 -- grain: one row per account, local day, cloud profile, attempt number, destination and disposition word
 -- formula: disposition_rate = attempts that ended with the word / attempts to the destination, with its 95 % Wilson interval
--- source: stg_attempts
+-- source: stg_day_attempts
 -- caveat: the report shows attempts 1 and 2 only; words are kept as they come
 
 with attempts as (
-    select * from stg_attempts
-),
-
--- By name first: the latest of a few is sooner found than of all attempts.
-counted_by_name as (
-    select
-        account_id,
-        started_local::date as day,
-        cloud_profile_id,
-        attempt_number,
-        destination_id,
-        disposition_word,
-        destination_name,
-        max(started_at) as last_started_at,
-        count(*) as n_attempts,
-        count(ring_s) as n_rings,
-        sum(ring_s) as ring_s
-    from attempts
-    group by
-        account_id,
-        day,
-        cloud_profile_id,
-        attempt_number,
-        destination_id,
-        disposition_word,
-        destination_name
+    select * from stg_day_attempts
 ),
 
 counted as (
@@ -43,7 +18,7 @@ counted as (
         latest_name(destination_name, last_started_at) as destination_name,
         sum(n_attempts)::bigint as n_attempts,
         sum(ring_s) / nullif(sum(n_rings), 0) as mean_ring_s
-    from counted_by_name
+    from attempts
     group by
         account_id,
         day,

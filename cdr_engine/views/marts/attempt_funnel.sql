@@ -1,42 +1,29 @@
 -- grain: one row per account, local day and cloud profile
 -- formula: calls by how far they went: offered, tried and answered at the first and the second destination shown; first_answer_rate and second_answer_rate = answered / tried, exhausted_rate = neither connected nor abandoned / tried, all with 95 % Wilson intervals
--- source: stg_call_attempts
+-- source: stg_day_funnel
 -- caveat: the report shows two attempts at most: n_tried_unshown are calls whose dequeue_attempts says there were more, n_connected_unshown those that were connected, but by no attempt shown. A call is tried if an attempt is shown or counted
 
-with calls as (
-    select * from stg_call_attempts
+with days as (
+    select * from stg_day_funnel
 ),
 
 counted as (
     select
         account_id,
-        started_local::date as day,
+        day,
         cloud_profile_id,
-        latest_name(profile_name, started_at) as profile_name,
-        count(*) as n_offered,
-        count(*) filter (
-            is_attempt_1_shown or is_attempt_2_shown or n_dequeue_attempts > 0
-        ) as n_tried,
-        count(*) filter (is_attempt_1_shown) as n_tried_first,
-        count(*) filter (is_attempt_1_answered) as n_answered_first,
-        count(*) filter (is_attempt_2_shown) as n_tried_second,
-        count(*) filter (is_attempt_2_answered) as n_answered_second,
-        count(*) filter (
-            n_dequeue_attempts
-            > is_attempt_1_shown::integer + is_attempt_2_shown::integer
-        ) as n_tried_unshown,
-        count(*) filter (is_connected) as n_connected,
-        count(*) filter (
-            is_connected
-            and not is_attempt_1_answered
-            and not is_attempt_2_answered
-        ) as n_connected_unshown,
-        count(*) filter (
-            (is_attempt_1_shown or is_attempt_2_shown or n_dequeue_attempts > 0)
-            and not is_connected
-            and not is_abandoned
-        ) as n_exhausted
-    from calls
+        latest_name(profile_name, last_started_at) as profile_name,
+        sum(n_offered)::bigint as n_offered,
+        sum(n_tried)::bigint as n_tried,
+        sum(n_tried_first)::bigint as n_tried_first,
+        sum(n_answered_first)::bigint as n_answered_first,
+        sum(n_tried_second)::bigint as n_tried_second,
+        sum(n_answered_second)::bigint as n_answered_second,
+        sum(n_tried_unshown)::bigint as n_tried_unshown,
+        sum(n_connected)::bigint as n_connected,
+        sum(n_connected_unshown)::bigint as n_connected_unshown,
+        sum(n_exhausted)::bigint as n_exhausted
+    from days
     group by account_id, day, cloud_profile_id
 ),
 

@@ -1,10 +1,10 @@
 -- grain: one row per account, cloud profile and is_cellular
 -- formula: connect_rate = connected calls / offered calls, with its 95 % Wilson interval; mean_talk_s of connected calls
--- source: stg_calls, params
+-- source: stg_day_counts, params
 -- caveat: where the report does not say whether the telephone is cellular, is_cellular is NULL and a row of its own
 
-with calls as (
-    select * from stg_calls
+with days as (
+    select * from stg_day_counts
 ),
 
 params as (
@@ -16,11 +16,11 @@ counted as (
         account_id,
         cloud_profile_id,
         is_cellular,
-        latest_name(profile_name, started_at) as profile_name,
-        count(*) as n_offered,
-        count(*) filter (is_connected) as n_connected,
-        avg(talk_s) filter (is_connected) as mean_talk_s
-    from calls
+        latest_name(profile_name, last_started_at) as profile_name,
+        sum(n_offered)::bigint as n_offered,
+        sum(n_connected)::bigint as n_connected,
+        sum(talk_s) / nullif(sum(n_talks), 0) as mean_talk_s
+    from days
     group by account_id, cloud_profile_id, is_cellular
 ),
 

@@ -1,24 +1,10 @@
 -- grain: one row per account, local day and cloud profile
 -- formula: connect_rate = connected calls / offered calls, with its 95 % Wilson interval
--- source: stg_calls
+-- source: stg_day_counts
 -- caveat: a profile's name may change: profile_name is the day's latest, the id is the key
 
-with calls as (
-    select * from stg_calls
-),
-
--- By name first: the latest of a few names is sooner found than of all calls.
-counted_by_name as (
-    select
-        account_id,
-        started_local::date as day,
-        cloud_profile_id,
-        profile_name,
-        max(started_at) as last_started_at,
-        count(*) as n_offered,
-        count(*) filter (is_connected) as n_connected
-    from calls
-    group by account_id, day, cloud_profile_id, profile_name
+with days as (
+    select * from stg_day_counts
 ),
 
 counted as (
@@ -29,7 +15,7 @@ counted as (
         latest_name(profile_name, last_started_at) as profile_name,
         sum(n_offered)::bigint as n_offered,
         sum(n_connected)::bigint as n_connected
-    from counted_by_name
+    from days
     group by account_id, day, cloud_profile_id
 ),
 

@@ -1,24 +1,23 @@
 -- grain: one row per account, local day, cloud profile and destination that calls were connected to
 -- formula: call_share = its connected calls / those of the profile's day, with its 95 % Wilson interval; talk_share = its talk / that of the profile's day
--- source: stg_calls
+-- source: stg_day_destinations
 -- caveat: connected calls only, by who took them in the end; what share was planned is not in the report. Without any talk there is no talk_share
 
-with calls as (
-    select * from stg_calls
+with days as (
+    select * from stg_day_destinations
 ),
 
 counted as (
     select
         account_id,
-        started_local::date as day,
+        day,
         cloud_profile_id,
-        connected_id as destination_id,
-        latest_name(profile_name, started_at) as profile_name,
-        latest_name(connected_name, started_at) as destination_name,
-        count(*) as n_calls,
-        coalesce(sum(talk_s), 0)::bigint as talk_s
-    from calls
-    where is_connected
+        destination_id,
+        latest_name(profile_name, last_started_at) as profile_name,
+        latest_name(destination_name, last_started_at) as destination_name,
+        sum(n_calls)::bigint as n_calls,
+        sum(talk_s)::bigint as talk_s
+    from days
     group by account_id, day, cloud_profile_id, destination_id
 ),
 

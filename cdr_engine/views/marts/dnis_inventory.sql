@@ -1,39 +1,25 @@
 -- grain: one row per account and DNIS
 -- formula: first and last call of the number, calls, media codes and cloud profiles; is_ambiguous = more than one media code; days_silent = local days from its last call to the account's last
--- source: stg_calls
+-- source: stg_day_numbers
 -- caveat: a number that is used again for another code breaks attribution: is_ambiguous says where, not when. n_without_code counts its calls that had no code
 
-with calls as (
-    select * from stg_calls
-),
-
-counted as (
-    select
-        account_id,
-        dnis,
-        media_code,
-        cloud_profile_id,
-        min(started_at) as first_seen_at,
-        max(started_at) as last_seen_at,
-        max(started_local) as last_seen_local,
-        count(*) as n_calls
-    from calls
-    group by account_id, dnis, media_code, cloud_profile_id
+with numbers as (
+    select * from stg_day_numbers
 ),
 
 listed as (
     select
         account_id,
         dnis,
-        min(first_seen_at) as first_seen_at,
-        max(last_seen_at) as last_seen_at,
-        max(last_seen_local)::date as last_day,
+        min(first_started_at) as first_seen_at,
+        max(last_started_at) as last_seen_at,
+        max(day) as last_day,
         sum(n_calls)::bigint as n_calls,
         coalesce(sum(n_calls) filter (media_code is null), 0)::bigint
             as n_without_code,
         count(distinct media_code) as n_media_codes,
         count(distinct cloud_profile_id) as n_profiles
-    from counted
+    from numbers
     group by account_id, dnis
 ),
 

@@ -1,10 +1,10 @@
 -- grain: one row per account, cloud profile, first destination and second destination
 -- formula: rescue_rate = calls that the second destination answered / calls that went on to it after the first did not answer, with its 95 % Wilson interval
--- source: stg_call_attempts, params
+-- source: stg_day_overflows, params
 -- caveat: calls of which the report shows both attempts; a word that is not known is no answer; whether a third destination answered is not shown
 
-with calls as (
-    select * from stg_call_attempts
+with overflows as (
+    select * from stg_day_overflows
 ),
 
 params as (
@@ -15,18 +15,16 @@ counted as (
     select
         account_id,
         cloud_profile_id,
-        attempt_1_id as first_destination_id,
-        attempt_2_id as second_destination_id,
-        latest_name(profile_name, started_at) as profile_name,
-        latest_name(attempt_1_name, started_at) as first_destination_name,
-        latest_name(attempt_2_name, started_at) as second_destination_name,
-        count(*) as n_overflowed,
-        count(*) filter (is_attempt_2_answered) as n_rescued
-    from calls
-    where
-        is_attempt_1_shown
-        and not is_attempt_1_answered
-        and is_attempt_2_shown
+        first_destination_id,
+        second_destination_id,
+        latest_name(profile_name, last_started_at) as profile_name,
+        latest_name(first_destination_name, last_started_at)
+            as first_destination_name,
+        latest_name(second_destination_name, last_started_at)
+            as second_destination_name,
+        sum(n_overflowed)::bigint as n_overflowed,
+        sum(n_rescued)::bigint as n_rescued
+    from overflows
     group by
         account_id,
         cloud_profile_id,

@@ -1,10 +1,10 @@
 -- grain: one row per account, cloud profile and second of waiting at which some call was answered, given up or ended otherwise
 -- formula: Kaplan and Meier's estimate: survival_rate = product of (1 - gave up / still waiting) up to the second, with the 95 % interval of Greenwood's deviation; a call that did not give up is taken out at its second
--- source: stg_calls
+-- source: stg_day_waits
 -- caveat: the last seconds rest on few calls: see n_at_risk; calls without a queue_time are left out
 
-with calls as (
-    select * from stg_calls
+with waits as (
+    select * from stg_day_waits
 ),
 
 counted as (
@@ -12,10 +12,10 @@ counted as (
         account_id,
         cloud_profile_id,
         queue_s,
-        latest_name(profile_name, started_at) as profile_name,
-        count(*) as n_calls,
-        count(*) filter (is_abandoned) as n_abandoned
-    from calls
+        latest_name(profile_name, last_started_at) as profile_name,
+        sum(n_calls)::bigint as n_calls,
+        coalesce(sum(n_calls) filter (is_abandoned), 0)::bigint as n_abandoned
+    from waits
     where queue_s is not null
     group by account_id, cloud_profile_id, queue_s
 ),

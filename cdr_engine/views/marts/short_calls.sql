@@ -1,10 +1,10 @@
 -- grain: one row per account, local day and DNIS
 -- formula: short_share = connected calls that talk less than short_call_s / connected calls, with its 95 % Wilson interval
--- source: stg_calls, params
+-- source: stg_day_numbers, params
 -- caveat: a high share is misdials, a wrong number in an advertisement, or fraud: the report does not tell which
 
-with calls as (
-    select * from stg_calls
+with numbers as (
+    select * from stg_day_numbers
 ),
 
 params as (
@@ -14,12 +14,12 @@ params as (
 counted as (
     select
         account_id,
-        started_local::date as day,
+        day,
         dnis,
-        count(*) as n_offered,
-        count(*) filter (is_connected) as n_connected,
-        count(*) filter (is_short_call) as n_short
-    from calls
+        sum(n_calls)::bigint as n_offered,
+        sum(n_connected)::bigint as n_connected,
+        sum(n_short)::bigint as n_short
+    from numbers
     group by account_id, day, dnis
 ),
 

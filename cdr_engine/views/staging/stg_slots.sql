@@ -1,30 +1,14 @@
 -- grain: one row per account, cloud profile and 15 minutes, from the account's first call to its last
 -- formula: calls by the 15 minutes they started in, and 0 where there are none
--- source: stg_calls, params
+-- source: stg_slot_counts, params
 -- caveat: slots are steps of UTC, so a DST day has 92 or 100; calls without any time are in a slot that is NULL
 
-with calls as (
-    select * from stg_calls
+with counts as (
+    select * from stg_slot_counts
 ),
 
 params as (
     select * from main.params
-),
-
--- By name first: the latest of a few names is sooner found than of all calls.
-counted_by_name as (
-    select
-        account_id,
-        cloud_profile_id,
-        slot_at,
-        profile_name,
-        max(started_at) as last_started_at,
-        count(*) as n_offered,
-        count(*) filter (is_connected) as n_connected,
-        count(*) filter (is_abandoned) as n_abandoned,
-        sum(talk_s) as talk_s
-    from calls
-    group by account_id, cloud_profile_id, slot_at, profile_name
 ),
 
 counted as (
@@ -36,8 +20,8 @@ counted as (
         sum(n_offered)::bigint as n_offered,
         sum(n_connected)::bigint as n_connected,
         sum(n_abandoned)::bigint as n_abandoned,
-        coalesce(sum(talk_s), 0)::bigint as talk_s
-    from counted_by_name
+        sum(talk_s)::bigint as talk_s
+    from counts
     group by account_id, cloud_profile_id, slot_at
 ),
 
