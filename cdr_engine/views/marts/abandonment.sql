@@ -7,14 +7,28 @@ with waits as (
     select * from stg_day_waits
 ),
 
+summed as (
+    select
+        account_id,
+        day,
+        cloud_profile_id,
+        queue_s,
+        latest_name(profile_name, last_started_at) as profile_name,
+        max(last_started_at) as last_started_at,
+        sum(n_calls)::bigint as n_calls,
+        coalesce(sum(n_calls) filter (is_abandoned), 0)::bigint as n_abandoned,
+        coalesce(sum(n_calls) filter (is_short_abandon), 0)::bigint
+            as n_short_abandons
+    from waits
+    group by account_id, day, cloud_profile_id, queue_s
+),
+
 ranked as (
     select
         *,
-        sum(n_calls) filter (is_abandoned and queue_s is not null)
-            over shorter as n_up_to,
-        sum(n_calls) filter (is_abandoned and queue_s is not null)
-            over days as n_waited
-    from waits
+        sum(n_abandoned) filter (queue_s is not null) over shorter as n_up_to,
+        sum(n_abandoned) filter (queue_s is not null) over days as n_waited
+    from summed
     window
         days as (partition by account_id, day, cloud_profile_id),
         shorter as (
@@ -30,14 +44,13 @@ counted as (
         cloud_profile_id,
         latest_name(profile_name, last_started_at) as profile_name,
         sum(n_calls)::bigint as n_offered,
-        coalesce(sum(n_calls) filter (is_abandoned), 0)::bigint as n_abandoned,
-        coalesce(sum(n_calls) filter (is_short_abandon), 0)::bigint
-            as n_short_abandons,
-        sum(queue_s * n_calls) filter (is_abandoned)
-        / nullif(any_value(n_waited), 0) as mean_abandon_s,
-        quantile_of_counts(queue_s, is_abandoned, n_up_to, n_waited, 0.5)
+        sum(n_abandoned)::bigint as n_abandoned,
+        sum(n_short_abandons)::bigint as n_short_abandons,
+        sum(queue_s * n_abandoned) / nullif(any_value(n_waited), 0)
+            as mean_abandon_s,
+        quantile_of_counts(queue_s, n_abandoned > 0, n_up_to, n_waited, 0.5)
             as median_abandon_s,
-        max(queue_s) filter (is_abandoned) as longest_abandon_s
+        max(queue_s) filter (n_abandoned > 0) as longest_abandon_s
     from ranked
     group by account_id, day, cloud_profile_id
 ),

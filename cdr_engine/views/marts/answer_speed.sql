@@ -7,14 +7,30 @@ with waits as (
     select * from stg_day_waits
 ),
 
+summed as (
+    select
+        account_id,
+        day,
+        cloud_profile_id,
+        queue_s,
+        latest_name(profile_name, last_started_at) as profile_name,
+        max(last_started_at) as last_started_at,
+        sum(n_calls)::bigint as n_calls,
+        coalesce(sum(n_calls) filter (is_connected), 0)::bigint as n_connected,
+        coalesce(sum(n_calls) filter (is_service_level_met), 0)::bigint
+            as n_service_level_met,
+        coalesce(sum(n_calls) filter (is_service_level_counted), 0)::bigint
+            as n_service_level
+    from waits
+    group by account_id, day, cloud_profile_id, queue_s
+),
+
 ranked as (
     select
         *,
-        sum(n_calls) filter (is_connected and queue_s is not null)
-            over shorter as n_up_to,
-        sum(n_calls) filter (is_connected and queue_s is not null)
-            over days as n_waited
-    from waits
+        sum(n_connected) filter (queue_s is not null) over shorter as n_up_to,
+        sum(n_connected) filter (queue_s is not null) over days as n_waited
+    from summed
     window
         days as (partition by account_id, day, cloud_profile_id),
         shorter as (
@@ -30,20 +46,18 @@ measured as (
         cloud_profile_id,
         latest_name(profile_name, last_started_at) as profile_name,
         sum(n_calls)::bigint as n_offered,
-        coalesce(sum(n_calls) filter (is_connected), 0)::bigint as n_connected,
-        coalesce(sum(n_calls) filter (is_service_level_met), 0)::bigint
-            as n_service_level_met,
-        coalesce(sum(n_calls) filter (is_service_level_counted), 0)::bigint
-            as n_service_level,
-        sum(queue_s * n_calls) filter (is_connected)
-        / nullif(any_value(n_waited), 0) as mean_answer_s,
-        quantile_of_counts(queue_s, is_connected, n_up_to, n_waited, 0.5)
+        sum(n_connected)::bigint as n_connected,
+        sum(n_service_level_met)::bigint as n_service_level_met,
+        sum(n_service_level)::bigint as n_service_level,
+        sum(queue_s * n_connected) / nullif(any_value(n_waited), 0)
+            as mean_answer_s,
+        quantile_of_counts(queue_s, n_connected > 0, n_up_to, n_waited, 0.5)
             as p50_answer_s,
-        quantile_of_counts(queue_s, is_connected, n_up_to, n_waited, 0.9)
+        quantile_of_counts(queue_s, n_connected > 0, n_up_to, n_waited, 0.9)
             as p90_answer_s,
-        quantile_of_counts(queue_s, is_connected, n_up_to, n_waited, 0.95)
+        quantile_of_counts(queue_s, n_connected > 0, n_up_to, n_waited, 0.95)
             as p95_answer_s,
-        max(queue_s) filter (is_connected) as longest_answer_s,
+        max(queue_s) filter (n_connected > 0) as longest_answer_s,
         sum(queue_s * n_calls)
         / nullif(sum(n_calls) filter (queue_s is not null), 0) as mean_wait_s
     from ranked
