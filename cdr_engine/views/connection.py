@@ -157,6 +157,7 @@ def _configure(con: DuckDBPyConnection, time_zone: str) -> None:
     con.execute("set global temp_file_encryption = true")
     con.execute("set global python_enable_replacements = false")
     con.execute(f"set global disabled_optimizers = {_text(AS_WRITTEN)}")
+    con.execute("set global asof_loop_join_threshold = 0")
 
 
 def create_shapes(con: DuckDBPyConnection) -> None:

@@ -11,15 +11,28 @@ params as (
     select * from main.params
 ),
 
-gave_up as (
+called as (
     select
         account_id,
         cloud_profile_id,
         profile_name,
         caller(ani) as caller,
+        is_connected,
+        is_abandoned,
+        started_at,
+        started_local
+    from calls
+),
+
+gave_up as (
+    select
+        account_id,
+        cloud_profile_id,
+        profile_name,
+        caller,
         started_at,
         started_local::date as day
-    from calls
+    from called
     where is_abandoned
 ),
 
@@ -34,14 +47,14 @@ callers as (
 -- Few callers give up, so only their calls are put in order.
 connected as (
     select
-        calls.account_id,
+        called.account_id,
         callers.caller,
-        calls.started_at
-    from calls
+        called.started_at
+    from called
     inner join callers
-        on calls.account_id is not distinct from callers.account_id
-        and caller(calls.ani) = callers.caller
-    where calls.is_connected and calls.started_at is not null
+        on called.account_id is not distinct from callers.account_id
+        and called.caller = callers.caller
+    where called.is_connected and called.started_at is not null
 ),
 
 matched as (
