@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from traced import Trace, why_not
 
-from cdr_engine import compact, ingest, open_dataset, repair, rollup, verify
+from cdr_engine import compact, export, ingest, open_dataset, repair, rollup, verify
 from cdr_engine.cli.counting import renew_counts
 from cdr_engine.definitions import Definitions
 from cdr_engine.errors import CommitError, DatasetError
@@ -65,16 +65,34 @@ MARTS = (
 FEW = ("answer_speed", "attempt_dispositions", "interval_volume", "dnis_inventory")
 
 
+@pytest.fixture(scope="module")
+def exported(
+    shared_simulator: Simulator, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[Path, Path]:
+    """A dataset of daily windows in two months, without counts and with; neither is changed."""
+    plain, rolled = (tmp_path_factory.mktemp("rollup") / name for name in ("dataset", "rolled"))
+    service = {"base_url": shared_simulator.base_url, "token": shared_simulator.token}
+    export(dataset=plain, start=START, end=END, window="1d", rate_limit="off", **service)
+    shutil.copytree(plain, rolled)
+    rollup(rolled, time_zone=ZONE)
+    return plain, rolled
+
+
 @pytest.fixture
-def daily(simulator: Simulator, fetch: Fetch, tmp_path: Path) -> Path:
-    """A dataset of daily windows in two months."""
-    fetch(simulator, START, END, window="1d")
-    return tmp_path / "dataset"
+def daily(exported: tuple[Path, Path], tmp_path: Path) -> Path:
+    """The dataset without counts, to be changed."""
+    return Path(shutil.copytree(exported[0], tmp_path / "dataset"))
+
+
+@pytest.fixture
+def counted(exported: tuple[Path, Path], tmp_path: Path) -> Path:
+    """The dataset with counts, to be changed."""
+    return Path(shutil.copytree(exported[1], tmp_path / "dataset"))
 
 
 def answers(dataset: Path, views: tuple[str, ...] = MARTS, **part: Any) -> Answers:
     """What views say, each as lines in order; floats to nine digits."""
-    with open_dataset(dataset, time_zone=ZONE, **part) as opened:
+    with open_dataset(dataset, time_zone=ZONE, asked=" ".join(views), **part) as opened:
         return {view: _lines(opened, view) for view in views}
 
 
@@ -97,7 +115,7 @@ def anew(dataset: Path, views: tuple[str, ...] = MARTS, **part: Any) -> Answers:
 
 def is_kept(dataset: Path, view: str, **part: Any) -> bool:
     """Tell whether questions read what is kept of a counted view."""
-    with open_dataset(dataset, **{"time_zone": ZONE} | part) as opened:
+    with open_dataset(dataset, **{"time_zone": ZONE, "asked": view} | part) as opened:
         return view in opened.counted
 
 
@@ -125,50 +143,46 @@ def test_all_counted_views_are_tried() -> None:
         {"accounts": ACCOUNT_IDS[1:], "end": "2024-11-01"},
     ],
 )
-def test_answers_are_the_same(daily: Path, part: dict[str, Any]) -> None:
+def test_answers_are_the_same(exported: tuple[Path, Path], part: dict[str, Any]) -> None:
     """Every view answers the same with what is kept and without, for any part of the calls."""
-    expected = answers(daily, **part)
-    rollup(daily, time_zone=ZONE)
-    assert expected == answers(daily, **part)
+    plain, rolled = (answers(dataset, **part) for dataset in exported)
+    assert plain == rolled
 
 
-def test_calls_are_not_read(daily: Path) -> None:
+def test_calls_are_not_read(exported: tuple[Path, Path], counted: Path) -> None:
     """Where everything is counted no call is read: the pages of the data files may be blank."""
-    expected = answers(daily, start="2024-10-30", end="2024-11-04")
-    rollup(daily, time_zone=ZONE)
-    for path in (daily / "calls").glob("*/*.parquet"):
+    for path in (counted / "calls").glob("*/*.parquet"):
         body = path.read_bytes()
         length = int.from_bytes(body[-8:-4], "little") + 8
         path.write_bytes(bytes(len(body) - length) + body[-length:])
-    views = tuple(set(MARTS) - {"area_code", "offered_load", "ring_time"})
-    found = answers(daily, views, start="2024-10-30", end="2024-11-04")
-    assert {view: expected[view] for view in views} == found
+    period = {"start": "2024-10-30", "end": "2024-11-04"}
+    views = tuple(sorted(set(MARTS) - {"area_code", "offered_load", "ring_time"}))
+    assert answers(exported[0], views, **period) == answers(counted, views, **period)
 
 
-def test_periods_that_cut_counts(daily: Path) -> None:
+def test_periods_that_cut_counts(exported: tuple[Path, Path]) -> None:
     """What is kept is read where the period is whole days, or whole slots; else calls are."""
-    assert not is_kept(daily, "stg_day_waits")
-    rollup(daily, time_zone=ZONE)
-    assert is_kept(daily, "stg_day_waits", start="2024-10-30", end="2024-11-01")
-    assert not is_kept(daily, "stg_day_waits", start="2024-10-30 06:00")
-    assert is_kept(daily, "stg_slot_counts", start="2024-10-30 06:00")
-    assert not is_kept(daily, "stg_slot_counts", start="2024-10-30 06:01")
-    assert is_kept(daily, "stg_rings")
-    assert not is_kept(daily, "stg_rings", start="2024-10-30")
+    plain, rolled = exported
+    assert not is_kept(plain, "stg_day_waits")
+    assert is_kept(rolled, "stg_day_waits", start="2024-10-30", end="2024-11-01")
+    assert not is_kept(rolled, "stg_day_waits", start="2024-10-30 06:00")
+    assert is_kept(rolled, "stg_slot_counts", start="2024-10-30 06:00")
+    assert not is_kept(rolled, "stg_slot_counts", start="2024-10-30 06:01")
+    assert is_kept(rolled, "stg_rings")
+    assert not is_kept(rolled, "stg_rings", start="2024-10-30")
 
 
-def test_other_meanings_count_anew(daily: Path) -> None:
+def test_other_meanings_count_anew(counted: Path) -> None:
     """Another zone, or other definitions, have counts of their own."""
-    rollup(daily, time_zone=ZONE)
     strict = Definitions(service_level_s=1)
-    assert not is_kept(daily, "stg_day_waits", time_zone="Asia/Kolkata")
-    assert not is_kept(daily, "stg_day_waits", definitions=strict)
-    expected = answers(daily, FEW, definitions=strict)
+    assert not is_kept(counted, "stg_day_waits", time_zone="Asia/Kolkata")
+    assert not is_kept(counted, "stg_day_waits", definitions=strict)
+    expected = answers(counted, FEW, definitions=strict)
 
-    rollup(daily, time_zone=ZONE, definitions=strict)
-    assert is_kept(daily, "stg_day_waits", definitions=strict)
-    assert expected == answers(daily, FEW, definitions=strict) != answers(daily, FEW)
-    assert is_kept(daily, "stg_day_waits")
+    rollup(counted, time_zone=ZONE, definitions=strict)
+    assert is_kept(counted, "stg_day_waits", definitions=strict)
+    assert expected == answers(counted, FEW, definitions=strict) != answers(counted, FEW)
+    assert is_kept(counted, "stg_day_waits")
 
 
 def test_only_what_is_new_is_counted(daily: Path, simulator: Simulator, fetch: Fetch) -> None:
@@ -181,47 +195,44 @@ def test_only_what_is_new_is_counted(daily: Path, simulator: Simulator, fetch: F
     assert anew(daily) == answers(daily)
 
 
-def test_coverage_is_edited(daily: Path, simulator: Simulator, fetch: Fetch) -> None:
+def test_coverage_is_edited(counted: Path, simulator: Simulator, fetch: Fetch) -> None:
     """Files that come, are replaced, folded or removed are noticed, in an open dataset as well."""
-    rollup(daily, time_zone=ZONE)
-    with open_dataset(daily, time_zone=ZONE) as opened:
+    with open_dataset(counted, time_zone=ZONE, asked=" ".join(FEW)) as opened:
 
         def agree() -> None:
-            assert anew(daily, FEW) == {view: _lines(opened, view) for view in FEW}
+            assert anew(counted, FEW) == {view: _lines(opened, view) for view in FEW}
 
         agree()
         fetch(simulator, END, "2024-11-06", window="1d")
         agree()
         fetch(simulator, "2024-10-30", "2024-10-31", window="1d", refresh=True)
         agree()
-        gone = sorted((daily / "calls").glob("*/20241101T*.parquet"))
+        gone = sorted((counted / "calls").glob("*/20241101T*.parquet"))
         for path in gone:
             path.unlink()
         assert len(ACCOUNT_IDS) == len(gone)
         agree()
-        rollup(daily, time_zone=ZONE)
+        rollup(counted, time_zone=ZONE)
         agree()
-        compact(daily)
+        compact(counted)
         agree()
-        rollup(daily, time_zone=ZONE)
+        rollup(counted, time_zone=ZONE)
         agree()
 
 
-def test_a_file_that_took_the_name_is_another(daily: Path) -> None:
+def test_a_file_that_took_the_name_is_another(counted: Path) -> None:
     """A file of the same name and size, committed at another time, is not the one counted."""
-    one, other = sorted((daily / "calls" / f"account_id={ACCOUNT_IDS[0]}").glob("*.parquet"))[:2]
-    rollup(daily, time_zone=ZONE)
+    one, other = sorted((counted / "calls" / f"account_id={ACCOUNT_IDS[0]}").glob("*.parquet"))[:2]
     shutil.copy(other, one)
-    assert anew(daily, FEW) == answers(daily, FEW)
+    assert anew(counted, FEW) == answers(counted, FEW)
 
 
-def test_a_moved_dataset_keeps_its_counts(daily: Path) -> None:
+def test_a_moved_dataset_keeps_its_counts(counted: Path) -> None:
     """A copy elsewhere reads the same counts, though its files are others to the system."""
-    rollup(daily, time_zone=ZONE)
-    moved = daily.with_name("it's [moved]")
-    shutil.copytree(daily, moved)
+    moved = counted.with_name("it's [moved]")
+    shutil.copytree(counted, moved)
     assert is_kept(moved, "stg_day_waits")
-    assert answers(daily) == answers(moved)
+    assert answers(counted) == answers(moved)
     (moved / "calls" / f"account_id={ACCOUNT_IDS[0]}").rename(moved / "calls" / "account_id=9")
     assert anew(moved, FEW) == answers(moved, FEW)
 
@@ -248,42 +259,39 @@ def test_an_empty_dataset(tmp_path: Path) -> None:
     assert [] == list(tmp_path.iterdir())
 
 
-def test_damage_is_found_and_removed(daily: Path) -> None:
+def test_damage_is_found_and_removed(counted: Path) -> None:
     """`verify` finds a flipped bit in what is kept; `repair` removes it, and answers are right."""
-    expected = answers(daily, FEW)
-    rollup(daily, time_zone=ZONE)
-    table = next((daily / "rollups").glob("*/stg_day_waits-*.parquet"))
+    expected = answers(counted, FEW)
+    table = next((counted / "rollups").glob("*/stg_day_waits-*.parquet"))
     body = bytearray(table.read_bytes())
     body[len(body) // 2] ^= 4
     table.write_bytes(body)
-    assert [table] == [finding.path for finding in verify(daily)]
+    assert [table] == [finding.path for finding in verify(counted)]
 
-    repaired = repair(daily)
+    repaired = repair(counted)
     assert (table,) == repaired.removed
     assert () == repaired.set_aside == repaired.to_fetch
-    assert expected == answers(daily, FEW)
-    rollup(daily, time_zone=ZONE)
-    assert is_kept(daily, "stg_day_waits")
+    assert expected == answers(counted, FEW)
+    rollup(counted, time_zone=ZONE)
+    assert is_kept(counted, "stg_day_waits")
 
 
-def test_a_record_that_cannot_be_read(daily: Path) -> None:
+def test_a_record_that_cannot_be_read(counted: Path) -> None:
     """Where the record is damaged, nothing counts as counted."""
-    expected = answers(daily, FEW)
-    rollup(daily, time_zone=ZONE)
-    record = next((daily / "rollups").glob("*/rollup.json"))
+    expected = answers(counted, FEW)
+    record = next((counted / "rollups").glob("*/rollup.json"))
     record.write_bytes(record.read_bytes()[:-9])
-    assert expected == answers(daily, FEW)
-    assert not is_kept(daily, "stg_day_waits")
+    assert expected == answers(counted, FEW)
+    assert not is_kept(counted, "stg_day_waits")
 
 
-def test_readers_keep_the_tables_before(daily: Path, simulator: Simulator, fetch: Fetch) -> None:
+def test_readers_keep_the_tables_before(counted: Path, simulator: Simulator, fetch: Fetch) -> None:
     """An answer that is being read while counts are replaced ends as it began."""
-    rollup(daily, time_zone=ZONE)
-    with open_dataset(daily, time_zone=ZONE) as opened:
+    with open_dataset(counted, time_zone=ZONE) as opened:
         expected = opened.sql("interval_volume").read_all().num_rows
         answer = opened.sql("interval_volume")
         fetch(simulator, END, "2024-11-06", window="1d")
-        rollup(daily, time_zone=ZONE)
+        rollup(counted, time_zone=ZONE)
         assert expected == answer.read_all().num_rows < opened.arrow("interval_volume").num_rows
 
 
@@ -297,9 +305,14 @@ rollup(sys.argv[1], time_zone=sys.argv[2])
 
 
 @pytest.mark.skipif(bool(why_not()), reason=why_not() or "strace works here")
-@pytest.mark.parametrize("effect", ["signal=KILL", "error=EIO"])
 @pytest.mark.parametrize(
-    ("name", "when"), [("rename", 1), ("rename", 13), ("fsync", 4), ("fsync", 14)]
+    ("name", "when", "effect"),
+    [
+        ("rename", 1, "signal=KILL"),
+        ("rename", 13, "signal=KILL"),
+        ("fsync", 4, "error=EIO"),
+        ("fsync", 14, "error=EIO"),
+    ],
 )
 def test_system_calls(daily: Path, name: str, when: int, effect: str) -> None:
     """Killed at, or failed by, a system call: answers are the same, and the next one succeeds."""
@@ -322,21 +335,20 @@ def test_system_calls(daily: Path, name: str, when: int, effect: str) -> None:
     assert is_kept(daily, "stg_day_waits")
 
 
-def test_old_tables_are_removed(daily: Path, simulator: Simulator, fetch: Fetch) -> None:
+def test_old_tables_are_removed(counted: Path, simulator: Simulator, fetch: Fetch) -> None:
     """What was replaced before the last, or left by a killed writer, is removed an hour later."""
-    rollup(daily, time_zone=ZONE)
-    folder = next((daily / "rollups").iterdir())
+    folder = next((counted / "rollups").iterdir())
     (folder / ".left.partial").touch()
     first = {path.name for path in folder.iterdir()} - {"rollup.json"}
     for day in ("2024-11-06", "2024-11-07"):
         fetch(simulator, END, day, window="1d")
-        rollup(daily, time_zone=ZONE)
+        rollup(counted, time_zone=ZONE)
     assert first <= {path.name for path in folder.iterdir()}
     long_ago = time.time() - 7200
     for name in first:
         os.utime(folder / name, (long_ago, long_ago))
     fetch(simulator, END, "2024-11-08", window="1d")
-    rollup(daily, time_zone=ZONE)
+    rollup(counted, time_zone=ZONE)
     assert not first & {path.name for path in folder.iterdir()}
 
 
