@@ -4,7 +4,8 @@ How fast the views answer, at one, ten and a hundred million calls.
     python benchmarks/views_speed.py [--millions 1 10] [--rounds 5] [--views NAME ...] [--docs]
 
 The datasets are a year of the simulator's two accounts with more or fewer calls a day, loaded month
-by month as an export loads them; they are made once and kept in `--folder`. Each view is asked in a
+by month as an export loads them; they are made once and kept in `--folder`. Each is asked as it is,
+and, as a second dataset of the same files, with what `cdr rollup` keeps. Each view is asked in a
 process of its own, so that its peak memory is its own: the dataset is opened once, then every row
 of the answer is taken as Arrow, `--rounds` times. Medians and ratios are what counts. `month` is
 the same view with `--start` and `--end` around one of the twelve months. `view_peers.py` asks one
@@ -17,7 +18,9 @@ import argparse
 import hashlib
 import itertools
 import json
+import os
 import resource
+import shutil
 import statistics
 import sys
 import time
@@ -38,8 +41,9 @@ MONTHS = [datetime(2025, 1 + n, 1, tzinfo=UTC) for n in range(12)] + [
     datetime(2026, 1, 1, tzinfo=UTC)
 ]
 DAYS = 365
-PEERS_UP_TO = 10
-"""Million calls; the CSV of a hundred takes 29 GB."""
+CALLS_UP_TO = 10
+"""Million calls that are asked without counts, and of peers: a hundred are 29 GB of CSV."""
+ZONE = "America/New_York"
 PERIOD = ("2025-06-01", "2025-07-01")
 MAIN = (
     "abandonment",
@@ -122,7 +126,7 @@ def ask(dataset: Path, view: str, scope: str, rounds: int) -> Answer:
     start, end = PERIOD if scope == "month" else (None, None)
     walls, cpus, rows = [], [], 0
     began = time.perf_counter()
-    with open_dataset(dataset, time_zone="America/New_York", start=start, end=end) as opened:
+    with open_dataset(dataset, time_zone=ZONE, start=start, end=end) as opened:
         open_s = time.perf_counter() - began
         for _ in range(rounds):
             wall, cpu = time.perf_counter(), time.process_time()
@@ -155,22 +159,49 @@ def public_views() -> list[str]:
     return sorted(names, key=lambda name: (name not in MAIN, name))
 
 
-def table(answers: list[Answer]) -> str:
-    """Two rows of a view in one: all calls, and a month of them."""
-    lines = [
-        "| view | rows | seconds | CPU s | peak MB | a month: rows | seconds | peak MB |",
-        "|---|---|---|---|---|---|---|---|",
-    ]
-    whole = {one.view: one for one in answers if one.scope == "all"}
-    month = {one.view: one for one in answers if one.scope == "month"}
-    for view, one in whole.items():
-        part = month[view]
-        lines.append(
-            f"| {view} | {one.rows:,} | {one.wall_s:.3f} | {one.cpu_s:.2f} "
-            f"| {one.peak_bytes / 1e6:,.0f} | {part.rows:,} | {part.wall_s:.3f} "
-            f"| {part.peak_bytes / 1e6:,.0f} |"
-        )
+def reads_counts(view: str) -> bool:
+    """Tell whether a view reads counted ones, at whatever distance."""
+    from cdr_engine.views import catalogue
+    from cdr_engine.views.catalogue import asked_of
+    from cdr_engine.views.counts import COUNTED
+
+    return any(one.name in COUNTED for one in asked_of(catalogue(), view))
+
+
+def counted(dataset: Path) -> tuple[Path, str]:
+    """Link the files of a dataset into another, and count them; gives it and what that took."""
+    rolled = dataset.with_name(f"{dataset.name}_counted")
+    if not rolled.exists():
+        shutil.copytree(dataset / "calls", rolled / "calls", copy_function=os.link)
+    shutil.rmtree(rolled / "rollups", ignore_errors=True)
+    command = [sys.executable, "-m", "cdr_engine", "rollup", "--time-zone", ZONE]
+    took = measured([*command, "--dataset", str(rolled)])
+    size = sum(path.stat().st_size for path in rolled.glob("rollups/*/*.parquet"))
+    tell(f"{rolled.name}: {took.wall_s:.0f} s")
+    return rolled, (
+        f"`cdr rollup`: {took.wall_s:.0f} s, {took.cpu_s:.0f} of CPU, "
+        f"{took.peak_bytes / 1e6:,.0f} MB at its peak, {size / 1e6:,.0f} MB kept."
+    )
+
+
+def table(answers: dict[tuple[str, str, str], Answer]) -> str:
+    """A row a view: from what is kept where it can be, and from the calls."""
+    four = "seconds | CPU s | peak MB | a month: s"
+    lines = [f"| view | rows | counted ahead: {four} | from the calls: {four} |", "|---" * 10 + "|"]
+    for name in dict.fromkeys(view for _, view, _ in answers):
+        rows = next(one.rows for (_, view, _), one in answers.items() if view == name)
+        cells = [name, f"{rows:,}", *figures(answers, "counted", name)]
+        lines.append(f"| {' | '.join([*cells, *figures(answers, 'calls', name)])} |")
     return "\n".join(lines) + "\n"
+
+
+def figures(answers: dict[tuple[str, str, str], Answer], kind: str, view: str) -> list[str]:
+    """Four cells of a table."""
+    whole, month = (answers.get((kind, view, scope)) for scope in ("all", "month"))
+    if whole is None or month is None:
+        return ["-"] * 4
+    peak = f"{whole.peak_bytes / 1e6:,.0f}"
+    return [f"{whole.wall_s:.3f}", f"{whole.cpu_s:.2f}", peak, f"{month.wall_s:.3f}"]
 
 
 def main() -> None:
@@ -192,23 +223,8 @@ def main() -> None:
     for millions in options.millions:
         dataset = options.folder / f"views_{millions}m"
         make(dataset, millions * 1_000_000)
-        if options.make_only:
-            continue
-        views = options.views or public_views()
-        answers = [
-            asked(dataset, view, scope, options.rounds)
-            for view in views
-            for scope in ("all", "month")
-        ]
-        beside = (
-            ""
-            if millions > PEERS_UP_TO
-            else view_peers.beside(options.folder, dataset, millions * 1_000_000, options.rounds)
-        )
-        size = sum(path.stat().st_size for path in dataset.glob("calls/*/*.parquet"))
-        heading = f"## {millions} million calls, {size / 1e6:,.0f} MB of Parquet"
-        text += f"{heading}\n\n{table(answers)}\n"
-        text += f"connect_rate_by_profile asked otherwise:\n\n{beside}\n" if beside else ""
+        if not options.make_only:
+            text += section(dataset, millions, options)
     where = machine()
     text = (
         f"{where.cores} cores of {where.processor}, Python {where.python}; "
@@ -217,6 +233,28 @@ def main() -> None:
     print(text)
     if options.docs:
         PAGE.write_text(f"# How fast the views answer\n\n{text}\n{__doc__}", "utf-8")
+
+
+def section(dataset: Path, millions: int, options: argparse.Namespace) -> str:
+    """Ask one size of dataset; of more calls than `CALLS_UP_TO` only the main views, counted."""
+    views = options.views or (public_views() if millions <= CALLS_UP_TO else MAIN)
+    rolled, took = counted(dataset)
+    datasets = {"counted": rolled, "calls": dataset}
+    answers = {
+        (kind, view, scope): asked(datasets[kind], view, scope, options.rounds)
+        for view in views
+        for kind in datasets
+        for scope in ("all", "month")
+        if (reads_counts(view) if kind == "counted" else millions <= CALLS_UP_TO)
+    }
+    size = sum(path.stat().st_size for path in dataset.glob("calls/*/*.parquet"))
+    text = f"## {millions} million calls, {size / 1e6:,.0f} MB of Parquet\n\n{took}\n\n"
+    text += f"{table(answers)}\n"
+    if millions <= CALLS_UP_TO:
+        calls = millions * 1_000_000
+        beside = view_peers.beside(options.folder, dataset, calls, options.rounds)
+        text += f"connect_rate_by_profile of the calls, asked otherwise:\n\n{beside}\n"
+    return text
 
 
 def tell(text: str) -> None:

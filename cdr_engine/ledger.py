@@ -10,6 +10,7 @@ Two sums hold for every input whatsoever; `Ledger.check` is called in every run:
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
+from operator import attrgetter
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
@@ -69,10 +70,8 @@ class Ledger:
     @classmethod
     def total(cls, ledgers: Iterable[Ledger]) -> Ledger:
         """Sum of the ledgers of several bodies, or of the parts of one."""
-        total = cls()
-        for ledger in ledgers:
-            total.add(ledger)
-        return total
+        counts = map(attrgetter(*(field.name for field in fields(cls))), ledgers)
+        return cls(*map(sum, zip(*counts, strict=True)))
 
     def check(self) -> None:
         """

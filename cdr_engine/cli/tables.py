@@ -5,6 +5,7 @@ from __future__ import annotations
 from calendar import monthrange
 from collections import defaultdict
 from datetime import UTC, date, datetime, time, timedelta
+from functools import cache
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
@@ -115,7 +116,9 @@ def _days(windows: Sequence[Window], zone: Any) -> dict[date, str]:
     return {day: WHOLE if covered[day] >= lengths[day] else PART for day in covered}
 
 
+@cache
 def _day(day: date, zone: Any) -> Window:
+    """From midnight to midnight; accounts and windows share their days."""
     start, end = (
         datetime.combine(moment, time(), zone).astimezone(UTC)
         for moment in (day, day + timedelta(days=1))

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
 
 from cdr_engine.dataset.footer import DataFile, read_footer
@@ -23,19 +25,20 @@ LISTINGS = 5
 """How often files are listed anew; an account is folded once in a long time."""
 
 
-class AccountCoverage(NamedTuple):
+@dataclass(frozen=True)
+class AccountCoverage:
     """One account of a dataset."""
 
     account_id: str | None
     files: tuple[DataFile, ...]
     """By path."""
 
-    @property
+    @cached_property
     def windows(self) -> list[Window]:
         """Windows that were fetched, ascending."""
         return sorted(window for file in self.files if (window := file.footer.window))
 
-    @property
+    @cached_property
     def gaps(self) -> list[Window]:
         """Windows that are missing between the first and the last that are there."""
         windows = self.windows
@@ -44,7 +47,7 @@ class AccountCoverage(NamedTuple):
         whole = Window(windows[0].start, max(window.end for window in windows))
         return subtract(whole, windows)
 
-    @property
+    @cached_property
     def ledger(self) -> Ledger:
         """Sum of the ledgers."""
         return Ledger.total(file.footer.ledger for file in self.files)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import shutil
+import time
 from pathlib import Path
 from typing import NamedTuple
 
@@ -30,6 +31,8 @@ FOLDING = ".folding"
 """Folder in which an account's new folder is made, laid out as a dataset; no pattern reaches it."""
 KEPT = f"-before{PARTIAL}"
 """Suffix of a committed file's second name."""
+TICK_NS = 2_000_000_000
+"""More than any file system's step of time."""
 FOLDER_MODE = 0o700
 FILE_MODE = 0o600
 
@@ -77,24 +80,22 @@ class Layout:
             if name.endswith(".parquet")
         ]
 
-    def state(self) -> frozenset[tuple[str, int, int, int]]:
+    def state(self) -> frozenset[tuple[str | int, ...]]:
         """
-        What tells one state of the files from another: names, sizes, times of change and inodes.
+        What tells one state of the dataset from another: folders and when they changed.
 
-        Of rejects and spots the folders do, as theirs only come or go.
+        Files come, go and are replaced by name, which is a change of their folder. Two changes can
+        bear one time: of a folder that changed a moment ago the files are told as well.
         """
-        folders = [*self.calls.glob("account_id=*"), *self.rollups.glob("*")]
-        entries = [
-            entry
-            for folder in folders
-            if folder.is_dir()
-            for entry in os.scandir(folder)
-            if not entry.name.startswith(".")
-        ]
-        others = [*self.rejects.glob("account_id=*"), self.spots]
-        found = [(entry.path, entry.stat()) for entry in entries]
-        found += [(str(path), path.stat()) for path in others if path.exists()]
-        return frozenset((path, its.st_size, its.st_mtime_ns, its.st_ino) for path, its in found)
+        found: list[tuple[str | int, ...]] = []
+        now_ns = time.time_ns()
+        for pattern in ("calls/account_id=*", "rejects/account_id=*", "spots", "rollups/*"):
+            for folder in self.root.glob(pattern):
+                its = folder.stat()
+                found.append((str(folder), its.st_mtime_ns, its.st_ino))
+                if now_ns - its.st_mtime_ns < TICK_NS and folder.is_dir():
+                    found += [_state_of(entry) for entry in os.scandir(folder)]
+        return frozenset(found)
 
     def folders(self) -> dict[str, int]:
         """Every account's folder with its inode, which a folding changes."""
@@ -138,6 +139,15 @@ class Layout:
         ]
         folding = [self.root / FOLDING] if (self.root / FOLDING).exists() else []
         return sorted(partial + orphans + folding)
+
+
+def _state_of(entry: os.DirEntry[str]) -> tuple[str | int, ...]:
+    """A file's name, change and inode; a writer may rename its own meanwhile."""
+    try:
+        its = entry.stat()
+    except FileNotFoundError:
+        return (entry.path,)
+    return entry.path, its.st_mtime_ns, its.st_ino
 
 
 def make_folder(path: Path) -> None:

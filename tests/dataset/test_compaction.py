@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 import time
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Self
 
@@ -153,7 +154,7 @@ def test_a_window_that_had_not_settled_stays(tmp_path: Path) -> None:
         } | {"committed_at": DAY + timedelta(days=1)}))
         for file in held.files
     )  # fmt: skip
-    assert [] == folds(held._replace(files=files), late, SETTLING)
+    assert [] == folds(replace(held, files=files), late, SETTLING)
 
 
 def test_large_windows_stay_apart(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
