@@ -43,47 +43,52 @@ changed as (
 ),
 
 -- What changes at one moment is taken together, so ends are before starts.
+counted as (
+    select
+        *,
+        sum(step) over (
+            partition by account_id, cloud_profile_id
+            order by changed_at
+        ) as n_concurrent
+    from changed
+),
+
 summed as (
     select
         account_id,
         cloud_profile_id,
-        changed_at,
+        time_bucket(to_minutes(slot_minutes), changed_at) as slot_at,
         latest_name(profile_name, changed_at) as profile_name,
+        min(changed_at) as first_changed_at,
+        max(n_concurrent) as most_concurrent,
         sum(step) as step
-    from changed
-    group by account_id, cloud_profile_id, changed_at
+    from counted
+    cross join params
+    group by account_id, cloud_profile_id, slot_at
 ),
 
-counted as (
+carried as (
     select
         *,
-        sum(step) over so_far as n_concurrent,
-        sum(step) over so_far - step as n_before
+        sum(step) over (
+            partition by account_id, cloud_profile_id
+            order by slot_at
+            rows unbounded preceding
+        ) - step as n_before
     from summed
-    window so_far as (
-        partition by account_id, cloud_profile_id
-        order by changed_at
-        rows unbounded preceding
-    )
 ),
 
 peaked as (
     select
         account_id,
         cloud_profile_id,
-        latest_name(profile_name, changed_at) as profile_name,
-        time_bucket(to_minutes(slot_minutes), changed_at) as slot_at,
+        profile_name,
+        slot_at,
         greatest(
-            max(n_concurrent),
-            arg_min(
-                n_before, changed_at
-            ) filter (
-                changed_at > time_bucket(to_minutes(slot_minutes), changed_at)
-            )
+            most_concurrent,
+            case when first_changed_at > slot_at then n_before end
         )::bigint as peak_concurrent
-    from counted
-    cross join params
-    group by account_id, cloud_profile_id, slot_at
+    from carried
 ),
 
 placed as (
