@@ -50,6 +50,7 @@ COUNTED: dict[str, str | None] = {
     "stg_day_funnel": "day",
     "stg_day_numbers": "day",
     "stg_day_overflows": "day",
+    "stg_day_quality": "day",
     "stg_day_waits": "day",
     "stg_half_hour_talks": None,
     "stg_rings": None,

@@ -1,9 +1,13 @@
 -- grain: one row per account and local day; calls without any time are in a day that is NULL
 -- formula: one count per rule, and of the rules that not every call can break, how many it applies to: n_connected, n_with_durations, n_with_queue_times, n_with_attempts, n_with_two_clocks, n_results, n_dispositions. A duplicate has account, uii, profile and enqueue_time of another; durations are off where inbound is not queue + talk, by more than 2 s; queue_time where it is over a minute from dequeue_time - enqueue_time
--- source: stg_calls, stg_call_results
+-- source: stg_day_quality, stg_calls
 -- caveat: the report shows two attempts and prints minutes, so truncated attempts and minute clocks are its limits, not faults; a call can break several rules
 
-with calls as (
+with days as (
+    select * from stg_day_quality
+),
+
+calls as (
     select * from stg_calls
 ),
 
@@ -17,85 +21,77 @@ repeated_keys as (
     having count(*) > 1
 ),
 
-measured as (
+repeated as (
     select
         account_id,
         started_local::date as day,
-        case
-            when hash(account_id, uii, cloud_profile_id, enqueued_at)
-                in (select key_hash from repeated_keys)
-                then row(uii, cloud_profile_id, enqueued_at)
-        end as repeated_key,
-        ani,
-        is_connected,
-        connected_id is not null or connected_name is not null
-            as has_destination,
-        n_dequeue_attempts,
-        (attempt_1_disp is not null)::integer
-            + (attempt_2_disp is not null)::integer as n_shown_attempts,
-        case
-            when is_connected then abs(inbound_s - queue_s - talk_s)
-        end as duration_error_s,
-        abs(
-            (
-                epoch_ms(dequeued_at) // 60000 - epoch_ms(enqueued_at) // 60000
-            ) * 60 - queue_s
-        ) as queue_error_s,
-        coalesce(
-            least(queue_s, talk_s, inbound_s, n_dequeue_attempts) < 0, false
-        ) or coalesce(dequeued_at < enqueued_at, false) as is_negative,
-        started_at,
-        is_clock_from_uii,
-        enqueued_at is not null and case
-            when is_clock_from_uii then true
-            else uii_clock(uii) is not null
-        end as has_two_clocks,
-        call_result_word in (
-            select word from stg_call_results
-        ) as is_result_known,
-        result_word(attempt_1_disp) in (
-            select word from stg_call_results
-        ) as is_disposition_1_known,
-        result_word(attempt_2_disp) in (
-            select word from stg_call_results
-        ) as is_disposition_2_known
+        count(*) - count(
+            distinct row(uii, cloud_profile_id, enqueued_at)
+        ) as n_duplicates
     from calls
+    where
+        hash(account_id, uii, cloud_profile_id, enqueued_at)
+        in (select key_hash from repeated_keys)
+    group by account_id, day
 ),
 
-counted as (
+summed as (
     select
         account_id,
         day,
-        count(*) as n_calls,
-        count(repeated_key) - count(distinct repeated_key) as n_duplicates,
-        count(*) filter (started_at is null) as n_without_time,
-        count(*) filter (ani is null) as n_without_ani,
-        count(*) filter (is_connected) as n_connected,
-        count(*) filter (is_connected and not has_destination)
-            as n_without_destination,
-        count(duration_error_s) as n_with_durations,
-        count(*) filter (duration_error_s > 2) as n_durations_off,
-        count(queue_error_s) as n_with_queue_times,
-        count(*) filter (queue_error_s > 60) as n_queue_times_off,
-        count(*) filter (is_negative) as n_negative_durations,
-        count(n_dequeue_attempts) as n_with_attempts,
-        count(*) filter (n_dequeue_attempts < n_shown_attempts)
-            as n_attempts_undercounted,
-        count(*) filter (n_dequeue_attempts > 2) as n_attempts_truncated,
-        count(*) filter (started_at is not null and not is_clock_from_uii)
-            as n_minute_clocks,
-        count(*) filter (has_two_clocks) as n_with_two_clocks,
-        count(*) filter (has_two_clocks and not is_clock_from_uii)
-            as n_clocks_disagreeing,
-        count(is_result_known) as n_results,
-        count(*) filter (not is_result_known) as n_results_unknown,
-        count(is_disposition_1_known) + count(is_disposition_2_known)
-            as n_dispositions,
-        count(*) filter (not is_disposition_1_known)
-            + count(*) filter (not is_disposition_2_known)
-            as n_dispositions_unknown
-    from measured
+        sum(n_calls)::bigint as n_calls,
+        sum(n_without_time)::bigint as n_without_time,
+        sum(n_without_ani)::bigint as n_without_ani,
+        sum(n_connected)::bigint as n_connected,
+        sum(n_without_destination)::bigint as n_without_destination,
+        sum(n_with_durations)::bigint as n_with_durations,
+        sum(n_durations_off)::bigint as n_durations_off,
+        sum(n_with_queue_times)::bigint as n_with_queue_times,
+        sum(n_queue_times_off)::bigint as n_queue_times_off,
+        sum(n_negative_durations)::bigint as n_negative_durations,
+        sum(n_with_attempts)::bigint as n_with_attempts,
+        sum(n_attempts_undercounted)::bigint as n_attempts_undercounted,
+        sum(n_attempts_truncated)::bigint as n_attempts_truncated,
+        sum(n_minute_clocks)::bigint as n_minute_clocks,
+        sum(n_with_two_clocks)::bigint as n_with_two_clocks,
+        sum(n_clocks_disagreeing)::bigint as n_clocks_disagreeing,
+        sum(n_results)::bigint as n_results,
+        sum(n_results_unknown)::bigint as n_results_unknown,
+        sum(n_dispositions)::bigint as n_dispositions,
+        sum(n_dispositions_unknown)::bigint as n_dispositions_unknown
+    from days
     group by account_id, day
+),
+
+joined as (
+    select
+        summed.account_id,
+        summed.day,
+        summed.n_calls,
+        coalesce(n_duplicates, 0) as n_duplicates,
+        summed.n_without_time,
+        summed.n_without_ani,
+        summed.n_connected,
+        summed.n_without_destination,
+        summed.n_with_durations,
+        summed.n_durations_off,
+        summed.n_with_queue_times,
+        summed.n_queue_times_off,
+        summed.n_negative_durations,
+        summed.n_with_attempts,
+        summed.n_attempts_undercounted,
+        summed.n_attempts_truncated,
+        summed.n_minute_clocks,
+        summed.n_with_two_clocks,
+        summed.n_clocks_disagreeing,
+        summed.n_results,
+        summed.n_results_unknown,
+        summed.n_dispositions,
+        summed.n_dispositions_unknown
+    from summed
+    left join repeated
+        on summed.account_id is not distinct from repeated.account_id
+        and summed.day is not distinct from repeated.day
 )
 
-select * from counted
+select * from joined
