@@ -1,23 +1,20 @@
 """
 The same question asked of the dataset by a view, of the CSV by DuckDB, of plain Parquet by Polars.
 
-    python benchmarks/view_peers.py [--millions 1] [--rounds 3]
-
-The question is `connect_rate_by_profile`: offered and connected calls by account, local day and
-profile, a call starting at the clock in its uii where that is near its enqueue_time. The answers
-are compared, the times are of whole processes. The CSV is the report as it came; the Parquet is the
-same rows as Polars itself writes them, all columns typed.
+Part of `views_speed.py`. The question is `connect_rate_by_profile`: offered and connected calls by
+account, local day and profile, a call starting at the clock in its uii where that is near its
+enqueue_time. The answers are compared, the times are of whole processes, in turns. The CSV is the
+report as it came; the Parquet is the same rows as Polars itself writes them, all columns typed.
 """
 
 from __future__ import annotations
 
-import argparse
 import statistics
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from cdr_engine.bench.process import measured
+from cdr_engine.bench.process import Usage, measured
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -25,10 +22,11 @@ if TYPE_CHECKING:
 ENGINE = """
 import sys
 from cdr_engine import open_dataset
-with open_dataset(sys.argv[1], time_zone="America/New_York") as dataset:
+view = "connect_rate_by_profile"
+with open_dataset(sys.argv[1], time_zone="America/New_York", asked=view) as dataset:
     for row in sorted(
         (str(r["day"]), r["cloud_profile_id"], r["n_offered"], r["n_connected"])
-        for r in dataset.sql("connect_rate_by_profile").read_all().to_pylist()
+        for r in dataset.sql(view).read_all().to_pylist()
     ):
         print(*row)
 """
@@ -99,6 +97,9 @@ calls.sink_parquet(sys.argv[2])
 """
 
 
+LEAST_ROUNDS = 5
+
+
 class Asked(NamedTuple):
     """One way to ask: medians over the rounds, and the answer."""
 
@@ -141,30 +142,39 @@ def write_csv(folder: Path, dataset: Path, calls: int) -> Path:
     return path
 
 
-def ask(way: str, script: str, source: Path, rounds: int) -> Asked:
-    """Run a script so many times."""
-    runs = [measured([sys.executable, "-c", script, str(source)]) for _ in range(rounds)]
-    print(f"{way}: {[round(run.wall_s, 2) for run in runs]}", file=sys.stderr, flush=True)
-    return Asked(
-        way,
-        statistics.median(run.wall_s for run in runs),
-        statistics.median(run.cpu_s for run in runs),
-        max(run.peak_bytes for run in runs),
-        sorted(runs[0].output.splitlines()),
-    )
+def ask(ways: dict[str, tuple[str, Path]], rounds: int) -> list[Asked]:
+    """Run the script of each way on its source, in turns."""
+    runs: dict[str, list[Usage]] = {way: [] for way in ways}
+    for _ in range(rounds):
+        for way, (script, source) in ways.items():
+            runs[way].append(measured([sys.executable, "-c", script, str(source)]))
+    for way, its in runs.items():
+        print(f"{way}: {[round(run.wall_s, 2) for run in its]}", file=sys.stderr, flush=True)
+    return [
+        Asked(
+            way,
+            statistics.median(run.wall_s for run in its),
+            statistics.median(run.cpu_s for run in its),
+            max(run.peak_bytes for run in its),
+            sorted(its[0].output.splitlines()),
+        )
+        for way, its in runs.items()
+    ]
 
 
-def beside(folder: Path, dataset: Path, calls: int, rounds: int) -> str:
-    """Ask all three, compare what they say, and return the table."""
+def beside(folder: Path, dataset: Path, rolled: Path, calls: int, rounds: int) -> str:
+    """Ask in every way, compare what they say, and return the table."""
     csv = write_csv(folder, dataset, calls)
     parquet = folder / f"{dataset.name}.parquet"
     if not parquet.exists():
         measured([sys.executable, "-c", TO_PARQUET, str(dataset), str(parquet)])
-    found = [
-        ask("cdr_engine, the dataset", ENGINE, dataset, rounds),
-        ask("Polars, plain Parquet", POLARS, parquet, rounds),
-        ask("DuckDB, the CSV", DUCKDB, csv, rounds),
-    ]
+    ways = {
+        "cdr_engine, the calls": (ENGINE, dataset),
+        "cdr_engine, counted ahead": (ENGINE, rolled),
+        "Polars, plain Parquet": (POLARS, parquet),
+        "DuckDB, the CSV": (DUCKDB, csv),
+    }
+    found = ask(ways, max(rounds, LEAST_ROUNDS))
     for one in found[1:]:
         if one.answer != found[0].answer:
             different = set(one.answer) ^ set(found[0].answer)
@@ -176,18 +186,3 @@ def beside(folder: Path, dataset: Path, calls: int, rounds: int) -> str:
         for one in found
     ]
     return "\n".join(lines) + "\n"
-
-
-def main() -> None:
-    """Ask and print."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--folder", type=Path, default=Path("/tmp/exp"))
-    parser.add_argument("--millions", type=int, default=1)
-    parser.add_argument("--rounds", type=int, default=3)
-    options = parser.parse_args()
-    dataset = options.folder / f"views_{options.millions}m"
-    print(beside(options.folder, dataset, options.millions * 1_000_000, options.rounds))
-
-
-if __name__ == "__main__":
-    main()

@@ -252,8 +252,8 @@ def section(dataset: Path, millions: int, options: argparse.Namespace) -> str:
     text += f"{table(answers)}\n"
     if millions <= CALLS_UP_TO:
         calls = millions * 1_000_000
-        beside = view_peers.beside(options.folder, dataset, calls, options.rounds)
-        text += f"connect_rate_by_profile of the calls, asked otherwise:\n\n{beside}\n"
+        beside = view_peers.beside(options.folder, dataset, rolled, calls, options.rounds)
+        text += f"connect_rate_by_profile, whole processes in turns:\n\n{beside}\n"
     return text
 
 
