@@ -242,18 +242,32 @@ def create_views(con: DuckDBPyConnection, views: Sequence[View], time_zone: str 
     ViewError
         DuckDB refuses the SQL of a view; the message names it.
     """
-    import duckdb
-
     con.execute(macros())
     zone = _text(time_zone) if time_zone else SESSION_ZONE
+    sql = {view.name: view.sql.replace(SESSION_ZONE, zone) for view in views}
+    staging = [view for view in views if view.layer == "staging"]
+    # DuckDB binds a view as it is made, through all that it reads: half a second for all of them.
+    # So each is made over the shapes of those below it, which get their own SQL in the end.
     for view in views:
-        sql = view.sql.replace(SESSION_ZONE, zone)
-        try:
-            con.execute(f"create view {_name(view.name)} as {sql}")
-        except duckdb.Error as error:
-            line = str(error).splitlines()[0]
-            raise ViewError(f"the view {view.name} cannot be made: {line}") from error
+        _create_view(con, view, sql[view.name])
+        if view in staging:
+            columns = con.execute(f"describe {_name(view.name)}").fetchall()
+            cells = ", ".join(f"null::{row[1]} as {_name(row[0])}" for row in columns)
+            _create_view(con, view, f"select {cells} limit 0")
+    for view in reversed(staging):
+        _create_view(con, view, sql[view.name])
+    for view in views:
         con.execute(f"comment on view {_name(view.name)} is {_text(view.comment)}")
+
+
+def _create_view(con: DuckDBPyConnection, view: View, sql: str) -> None:
+    import duckdb
+
+    try:
+        con.execute(f"create or replace view {_name(view.name)} as {sql}")
+    except duckdb.Error as error:
+        line = str(error).splitlines()[0]
+        raise ViewError(f"the view {view.name} cannot be made: {line}") from error
 
 
 def columns_of(name: str, views: Sequence[View]) -> dict[str, str]:
