@@ -7,14 +7,34 @@ with waits as (
     select * from stg_day_waits
 ),
 
+started as (
+    select
+        account_id,
+        day,
+        cloud_profile_id,
+        profile_name,
+        max(last_started_at) as last_started_at
+    from waits
+    group by account_id, day, cloud_profile_id, profile_name
+),
+
+-- The latest of a few names is sooner found than of all waits.
+names as (
+    select
+        account_id,
+        day,
+        cloud_profile_id,
+        latest_name(profile_name, last_started_at) as profile_name
+    from started
+    group by account_id, day, cloud_profile_id
+),
+
 summed as (
     select
         account_id,
         day,
         cloud_profile_id,
         queue_s,
-        latest_name(profile_name, last_started_at) as profile_name,
-        max(last_started_at) as last_started_at,
         sum(n_calls)::bigint as n_calls,
         coalesce(sum(n_calls) filter (is_abandoned), 0)::bigint as n_abandoned,
         coalesce(sum(n_calls) filter (is_short_abandon), 0)::bigint
@@ -42,7 +62,6 @@ counted as (
         account_id,
         day,
         cloud_profile_id,
-        latest_name(profile_name, last_started_at) as profile_name,
         sum(n_calls)::bigint as n_offered,
         sum(n_abandoned)::bigint as n_abandoned,
         sum(n_short_abandons)::bigint as n_short_abandons,
@@ -57,10 +76,19 @@ counted as (
 
 netted as (
     select
-        *,
+        counted.account_id,
+        counted.day,
+        counted.cloud_profile_id,
+        names.profile_name,
+        counted.* exclude (account_id, day, cloud_profile_id),
         n_offered - n_short_abandons as n_net_offered,
         n_abandoned - n_short_abandons as n_net_abandoned
     from counted
+    inner join names
+        on counted.account_id is not distinct from names.account_id
+        and counted.day is not distinct from names.day
+        and counted.cloud_profile_id
+            is not distinct from names.cloud_profile_id
 ),
 
 rated as (

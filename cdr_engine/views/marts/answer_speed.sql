@@ -7,14 +7,34 @@ with waits as (
     select * from stg_day_waits
 ),
 
+started as (
+    select
+        account_id,
+        day,
+        cloud_profile_id,
+        profile_name,
+        max(last_started_at) as last_started_at
+    from waits
+    group by account_id, day, cloud_profile_id, profile_name
+),
+
+-- The latest of a few names is sooner found than of all waits.
+names as (
+    select
+        account_id,
+        day,
+        cloud_profile_id,
+        latest_name(profile_name, last_started_at) as profile_name
+    from started
+    group by account_id, day, cloud_profile_id
+),
+
 summed as (
     select
         account_id,
         day,
         cloud_profile_id,
         queue_s,
-        latest_name(profile_name, last_started_at) as profile_name,
-        max(last_started_at) as last_started_at,
         sum(n_calls)::bigint as n_calls,
         coalesce(sum(n_calls) filter (is_connected), 0)::bigint as n_connected,
         coalesce(sum(n_calls) filter (is_service_level_met), 0)::bigint
@@ -44,7 +64,6 @@ measured as (
         account_id,
         day,
         cloud_profile_id,
-        latest_name(profile_name, last_started_at) as profile_name,
         sum(n_calls)::bigint as n_offered,
         sum(n_connected)::bigint as n_connected,
         sum(n_service_level_met)::bigint as n_service_level_met,
@@ -66,10 +85,10 @@ measured as (
 
 rated as (
     select
-        account_id,
-        day,
-        cloud_profile_id,
-        profile_name,
+        measured.account_id,
+        measured.day,
+        measured.cloud_profile_id,
+        names.profile_name,
         n_offered,
         n_connected,
         mean_answer_s,
@@ -84,6 +103,11 @@ rated as (
         wilson_low(n_service_level_met, n_service_level) as rate_low,
         wilson_high(n_service_level_met, n_service_level) as rate_high
     from measured
+    inner join names
+        on measured.account_id is not distinct from names.account_id
+        and measured.day is not distinct from names.day
+        and measured.cloud_profile_id
+            is not distinct from names.cloud_profile_id
 )
 
 select * from rated
