@@ -17,9 +17,6 @@ Plan. DuckDB runs in memory; the data stays in the Parquet files.
 
 from __future__ import annotations
 
-import secrets
-import tempfile
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cdr_engine.errors import DatasetError, UsageError, ViewError
@@ -29,15 +26,26 @@ from cdr_engine.views.defined import SESSION_ZONE
 from cdr_engine.views.quoting import escape as _escape
 from cdr_engine.views.quoting import name as _name
 from cdr_engine.views.quoting import text as _text
+from cdr_engine.views.spill import spill_folder
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from pathlib import Path
 
     from duckdb import DuckDBPyConnection
 
     from cdr_engine.views.view import View
 
-__all__ = ["CALLS", "base_of", "columns_of", "connect", "create_shapes", "create_views", "no_spots"]
+__all__ = [
+    "CALLS",
+    "base_of",
+    "columns_of",
+    "connect",
+    "create_shapes",
+    "create_views",
+    "no_spots",
+    "replace_view",
+]
 
 SQL_TYPES: dict[Kind, str] = {
     "uii": "VARCHAR",
@@ -91,6 +99,7 @@ def connect(
     views: Sequence[View] | None = None,
     asked: str | None = None,
     others: Mapping[str, str] | None = None,
+    memory: str | None = None,
 ) -> DuckDBPyConnection:
     """
     Open a dataset: an in-memory DuckDB connection with `calls`, `rejects`, `spots` and all views.
@@ -110,6 +119,9 @@ def connect(
     others
         Columns beyond the known ones that some of the data files have, and their types; by default
         looked for in the files.
+    memory
+        How much to hold before the rest goes to a temporary folder, such as `2GB`; by default
+        DuckDB's, four fifths of the machine's.
 
     Raises
     ------
@@ -127,7 +139,7 @@ def connect(
     root = dataset.resolve()
     con = duckdb.connect(":memory:")
     try:
-        _configure(con, time_zone)
+        _configure(con, time_zone, memory)
         create_shapes(con)
         views = views or catalogue()
         create_views(con, views if asked is None else asked_of(views, asked))
@@ -144,7 +156,7 @@ def connect(
     return con
 
 
-def _configure(con: DuckDBPyConnection, time_zone: str) -> None:
+def _configure(con: DuckDBPyConnection, time_zone: str, memory: str | None) -> None:
     """Set what holds for every cursor of the connection."""
     import duckdb
 
@@ -152,9 +164,9 @@ def _configure(con: DuckDBPyConnection, time_zone: str) -> None:
         con.execute(f"set global TimeZone = {_text(time_zone)}")
     except duckdb.Error as error:
         raise UsageError(f"there is no time zone {time_zone!r}") from error
-    spill = Path(tempfile.gettempdir()) / f"cdr-views-{secrets.token_hex(8)}"
-    con.execute(f"set global temp_directory = {_text(str(spill))}")
-    con.execute("set global temp_file_encryption = true")
+    con.execute(f"set global temp_directory = {_text(str(spill_folder()))}")
+    if memory is not None:
+        con.execute(f"set global memory_limit = {_text(memory)}")
     con.execute("set global python_enable_replacements = false")
     con.execute(f"set global disabled_optimizers = {_text(AS_WRITTEN)}")
     con.execute("set global asof_loop_join_threshold = 0")
@@ -268,6 +280,15 @@ def _create_view(con: DuckDBPyConnection, view: View, sql: str) -> None:
     except duckdb.Error as error:
         line = str(error).splitlines()[0]
         raise ViewError(f"the view {view.name} cannot be made: {line}") from error
+
+
+def replace_view(con: DuckDBPyConnection, view: str, sql: str) -> None:
+    """Put other SQL, of the same columns, into a view; its comment stays."""
+    (comment,) = con.execute(
+        "select comment from duckdb_views() where not internal and view_name = ?", [view]
+    ).fetchall()
+    con.execute(f"create or replace view {_name(view)} as {sql}")
+    con.execute(f"comment on view {_name(view)} is {_text(comment[0])}")
 
 
 def columns_of(name: str, views: Sequence[View]) -> dict[str, str]:

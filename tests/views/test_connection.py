@@ -1,5 +1,9 @@
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
+from hashlib import md5
 from pathlib import Path
 from typing import Any
 
@@ -176,16 +180,64 @@ def test_locked_door(house: tuple[Path, Any], statement: str) -> None:
     assert secret_in_python.num_rows == 1
 
 
+SORTED = "select md5(range::varchar) as word from range(600_000) order by word"
+
+
 def test_spilling_works_behind_the_door(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A query larger than memory goes to a temporary folder, which is gone afterwards."""
+    """A query larger than memory works, in a folder for its owner alone that is gone afterwards."""
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
-    given(tmp_path / "in", call())
-    con = connect(tmp_path / "in")
-    spill = one(tmp_path / "in", "select current_setting('temp_directory') as t", "t")
-    assert Path(spill).parent == tmp_path
-    assert con.execute("select current_setting('temp_file_encryption')").fetchall() == [(True,)]
+    con = connect(given(tmp_path / "in", call()), memory="30MB")
+    answer = query(con, SORTED)
+    first = next(answer)
+    (private,) = tmp_path.glob("cdr-views-*")
+    assert 0 < sum(path.stat().st_size for path in private.rglob("*.tmp"))
+    assert 0o700 == private.stat().st_mode & 0o777
+    words = [word for batch in (first, *answer) for word in batch.column(0).to_pylist()]
+    assert sorted(md5(str(n).encode()).hexdigest() for n in range(600_000)) == words
+
     con.close()
-    assert list(tmp_path.iterdir()) == [tmp_path / "in"]
+    del answer
+    assert [] == list(private.iterdir())
+
+
+@pytest.mark.parametrize("kind", ["shared", "link"])
+def test_spilling_keeps_out_of_folders_of_others(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    """Where somebody else could read it, what exceeds memory goes to another folder."""
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    taken = tmp_path / f"cdr-views-{os.geteuid()}"
+    if kind == "link":
+        (tmp_path / "elsewhere").mkdir(mode=0o700)
+        taken.symlink_to(tmp_path / "elsewhere")
+    else:
+        taken.mkdir()
+        taken.chmod(0o755)
+    with connect(given(tmp_path / "in", call())) as con:
+        ((spill,),) = con.execute("select current_setting('temp_directory')").fetchall()
+    assert taken != Path(spill).parent
+    assert 0o700 == Path(spill).parent.stat().st_mode & 0o777
+
+
+def test_what_a_killed_process_spilled_is_removed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An hour later the next process removes it; folders of others that live stay."""
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    private = tmp_path / f"cdr-views-{os.geteuid()}"
+    private.mkdir(mode=0o700)
+    with subprocess.Popen([sys.executable, "-c", ""]) as ended:
+        pass
+    left, alive, recent = (
+        private / name for name in (f"{ended.pid}-a", f"{os.getppid()}-b", f"{ended.pid}-c")
+    )
+    for folder in (left, alive, recent):
+        folder.mkdir()
+        (folder / "duckdb_temp").touch()
+    for folder in (left, alive):
+        os.utime(folder, (1, 1))
+    connect(given(tmp_path / "in", call())).close()
+    assert {alive, recent} == set(private.iterdir())
 
 
 def test_schema_of_calls(tmp_path: Path) -> None:
@@ -198,9 +250,6 @@ def test_schema_of_calls(tmp_path: Path) -> None:
 
 def test_import_is_cheap() -> None:
     """Importing the package does not load DuckDB: only a connection does."""
-    import subprocess
-    import sys
-
     code = "import sys, cdr_engine.views; print('duckdb' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "False"
