@@ -34,7 +34,7 @@ from cdr_engine.bench.comparison import machine
 from cdr_engine.bench.process import measured
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
 PAGE = Path(__file__).parent.parent / "docs" / "view_speed.md"
 MONTHS = [datetime(2025, 1 + n, 1, tzinfo=UTC) for n in range(12)] + [
@@ -42,7 +42,7 @@ MONTHS = [datetime(2025, 1 + n, 1, tzinfo=UTC) for n in range(12)] + [
 ]
 DAYS = 365
 CALLS_UP_TO = 10
-"""Million calls that are asked without counts, and of peers: a hundred are 29 GB of CSV."""
+"""Million calls that are asked with nothing kept, and of peers: a hundred are 29 GB of CSV."""
 ZONE = "America/New_York"
 PERIOD = ("2025-06-01", "2025-07-01")
 MAIN = (
@@ -159,27 +159,18 @@ def public_views() -> list[str]:
     return sorted(names, key=lambda name: (name not in MAIN, name))
 
 
-def reads_counts(view: str) -> bool:
-    """Tell whether a view reads counted ones, at whatever distance."""
-    from cdr_engine.views import catalogue
-    from cdr_engine.views.catalogue import asked_of
-    from cdr_engine.views.counts import COUNTED
-
-    return any(one.name in COUNTED for one in asked_of(catalogue(), view))
-
-
-def counted(dataset: Path) -> tuple[Path, str]:
-    """Link the files of a dataset into another, and count them; gives it and what that took."""
+def kept(dataset: Path, flags: Sequence[str]) -> tuple[Path, str]:
+    """Link the files of a dataset into another, and roll that up; gives it and what that took."""
     rolled = dataset.with_name(f"{dataset.name}_counted")
     if not rolled.exists():
         shutil.copytree(dataset / "calls", rolled / "calls", copy_function=os.link)
     shutil.rmtree(rolled / "rollups", ignore_errors=True)
-    command = [sys.executable, "-m", "cdr_engine", "rollup", "--time-zone", ZONE]
+    command = [sys.executable, "-m", "cdr_engine", "rollup", "--time-zone", ZONE, *flags]
     took = measured([*command, "--dataset", str(rolled)])
     size = sum(path.stat().st_size for path in rolled.glob("rollups/*/*.parquet"))
     tell(f"{rolled.name}: {took.wall_s:.0f} s")
     return rolled, (
-        f"`cdr rollup`: {took.wall_s:.0f} s, {took.cpu_s:.0f} of CPU, "
+        f"`{' '.join(['cdr rollup', *flags])}`: {took.wall_s:.0f} s, {took.cpu_s:.0f} of CPU, "
         f"{took.peak_bytes / 1e6:,.0f} MB at its peak, {size / 1e6:,.0f} MB kept."
     )
 
@@ -187,10 +178,13 @@ def counted(dataset: Path) -> tuple[Path, str]:
 def table(answers: dict[tuple[str, str, str], Answer]) -> str:
     """A row a view: from what is kept where it can be, and from the calls."""
     four = "seconds | CPU s | peak MB | a month: s"
-    lines = [f"| view | rows | counted ahead: {four} | from the calls: {four} |", "|---" * 10 + "|"]
+    lines = [
+        f"| view | rows | kept by cdr rollup: {four} | from the calls: {four} |",
+        "|---" * 10 + "|",
+    ]
     for name in dict.fromkeys(view for _, view, _ in answers):
         rows = next(one.rows for (_, view, _), one in answers.items() if view == name)
-        cells = [name, f"{rows:,}", *figures(answers, "counted", name)]
+        cells = [name, f"{rows:,}", *figures(answers, "kept", name)]
         lines.append(f"| {' | '.join([*cells, *figures(answers, 'calls', name)])} |")
     return "\n".join(lines) + "\n"
 
@@ -236,21 +230,22 @@ def main() -> None:
 
 
 def section(dataset: Path, millions: int, options: argparse.Namespace) -> str:
-    """Ask one size of dataset; of more calls than `CALLS_UP_TO` only the main views, counted."""
-    views = options.views or (public_views() if millions <= CALLS_UP_TO else MAIN)
-    rolled, took = counted(dataset)
-    datasets = {"counted": rolled, "calls": dataset}
+    """Ask one size of dataset; of more calls than `CALLS_UP_TO` the main views, counted ahead."""
+    is_small = millions <= CALLS_UP_TO
+    views = options.views or (public_views() if is_small else MAIN)
+    rolled, took = kept(dataset, [] if is_small else ["--no-answers"])
+    datasets = {"kept": rolled, "calls": dataset}
     answers = {
         (kind, view, scope): asked(datasets[kind], view, scope, options.rounds)
         for view in views
         for kind in datasets
         for scope in ("all", "month")
-        if (reads_counts(view) if kind == "counted" else millions <= CALLS_UP_TO)
+        if is_small or kind == "kept"
     }
     size = sum(path.stat().st_size for path in dataset.glob("calls/*/*.parquet"))
     text = f"## {millions} million calls, {size / 1e6:,.0f} MB of Parquet\n\n{took}\n\n"
     text += f"{table(answers)}\n"
-    if millions <= CALLS_UP_TO:
+    if is_small:
         calls = millions * 1_000_000
         beside = view_peers.beside(options.folder, dataset, rolled, calls, options.rounds)
         text += f"connect_rate_by_profile, whole processes in turns:\n\n{beside}\n"

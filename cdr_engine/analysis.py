@@ -6,10 +6,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
-from cdr_engine.dataset import Layout, read_rollup
+from cdr_engine.dataset import Layout
 from cdr_engine.errors import UsageError, ViewError
 from cdr_engine.inspection import status
-from cdr_engine.rollup import kept_of
+from cdr_engine.rollup import use_kept
 from cdr_engine.views import (
     RULES,
     Selection,
@@ -17,12 +17,10 @@ from cdr_engine.views import (
     View,
     catalogue,
     connect,
-    counts_key,
     explain,
     judge,
     query,
     restrict,
-    use_counts,
     write_database,
 )
 from cdr_engine.windows import Window, moment
@@ -89,9 +87,12 @@ class OpenDataset:
         The data files, as of the last question.
     counted
         Counted views that questions read from what `rollup` keeps, instead of from the calls.
+    answered
+        Views that questions read from the answers that `rollup` keeps.
     """
 
     counted: list[str]
+    answered: list[str]
 
     def __init__(
         self,
@@ -238,10 +239,8 @@ class OpenDataset:
         )
         try:
             restrict(connection, self._selection, self.catalogue)
-            key = counts_key(self.catalogue, self.time_zone)
-            kept = kept_of(read_rollup(self._layout, key, files))
-            self.counted = use_counts(
-                connection, kept, self.catalogue, self._selection, self.time_zone
+            self.counted, self.answered = use_kept(
+                connection, self._layout, files, self.catalogue, self._selection, self.time_zone
             )
         except BaseException:
             connection.close()

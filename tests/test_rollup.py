@@ -8,10 +8,12 @@ import shutil
 import subprocess
 import sys
 import time
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from asking import ZONE, anew, answers, lines_of
 from traced import Trace, why_not
 
 from cdr_engine import compact, export, ingest, open_dataset, repair, rollup, verify
@@ -21,7 +23,7 @@ from cdr_engine.errors import CommitError, DatasetError
 from cdr_engine.rollup import is_due
 from cdr_engine.settings import Settings
 from cdr_engine.simulator import ACCOUNT_IDS
-from cdr_engine.views import catalogue
+from cdr_engine.views import ANSWERED, catalogue
 from cdr_engine.views.catalogue import asked_of
 from cdr_engine.views.counts import COUNTED
 
@@ -32,11 +34,11 @@ if TYPE_CHECKING:
     from cdr_engine.simulator import Simulator
 
     Fetch = Callable[..., ExportSummary]
-    Answers = dict[str, list[str]]
 
 START, END = "2024-10-28", "2024-11-05"
-ZONE = "America/New_York"
 """Autumn's repeated hour is within the days."""
+count = partial(rollup, time_zone=ZONE, answers=False)
+"""Answers that are kept whole have tests of their own."""
 MARTS = (
     "abandonment",
     "answer_speed",
@@ -75,7 +77,7 @@ def exported(
     service = {"base_url": shared_simulator.base_url, "token": shared_simulator.token}
     export(dataset=plain, start=START, end=END, window="1d", rate_limit="off", **service)
     shutil.copytree(plain, rolled)
-    rollup(rolled, time_zone=ZONE)
+    count(rolled)
     return plain, rolled
 
 
@@ -89,29 +91,6 @@ def daily(exported: tuple[Path, Path], tmp_path: Path) -> Path:
 def counted(exported: tuple[Path, Path], tmp_path: Path) -> Path:
     """The dataset with counts, to be changed."""
     return Path(shutil.copytree(exported[1], tmp_path / "dataset"))
-
-
-def answers(dataset: Path, views: tuple[str, ...] = MARTS, **part: Any) -> Answers:
-    """What views say, each as lines in order; floats to nine digits."""
-    with open_dataset(dataset, time_zone=ZONE, asked=" ".join(views), **part) as opened:
-        return {view: _lines(opened, view) for view in views}
-
-
-def _lines(opened: Any, view: str) -> list[str]:
-    return sorted(
-        str([round(cell, 9) if isinstance(cell, float) else cell for cell in row.values()])
-        for row in opened.sql(view).read_all().to_pylist()
-    )
-
-
-def anew(dataset: Path, views: tuple[str, ...] = MARTS, **part: Any) -> Answers:
-    """The same, of a copy in which nothing is kept."""
-    copy = dataset.with_name("copy")
-    shutil.copytree(dataset, copy, ignore=shutil.ignore_patterns("rollups", "cdr.duckdb"))
-    try:
-        return answers(copy, views, **part)
-    finally:
-        shutil.rmtree(copy)
 
 
 def is_kept(dataset: Path, view: str, **part: Any) -> bool:
@@ -146,7 +125,7 @@ def test_all_counted_views_are_tried() -> None:
 )
 def test_answers_are_the_same(exported: tuple[Path, Path], part: dict[str, Any]) -> None:
     """Every view answers the same with what is kept and without, for any part of the calls."""
-    plain, rolled = (answers(dataset, **part) for dataset in exported)
+    plain, rolled = (answers(dataset, MARTS, **part) for dataset in exported)
     assert plain == rolled
 
 
@@ -180,7 +159,7 @@ def test_other_meanings_count_anew(counted: Path) -> None:
     assert not is_kept(counted, "stg_day_waits", definitions=strict)
     expected = answers(counted, FEW, definitions=strict)
 
-    rollup(counted, time_zone=ZONE, definitions=strict)
+    count(counted, definitions=strict)
     assert is_kept(counted, "stg_day_waits", definitions=strict)
     assert expected == answers(counted, FEW, definitions=strict) != answers(counted, FEW)
     assert is_kept(counted, "stg_day_waits")
@@ -188,12 +167,12 @@ def test_other_meanings_count_anew(counted: Path) -> None:
 
 def test_only_what_is_new_is_counted(daily: Path, simulator: Simulator, fetch: Fetch) -> None:
     """A second rollup counts the files that came since; a third finds nothing to do."""
-    first = rollup(daily, time_zone=ZONE)
+    first = count(daily)
     fetch(simulator, END, "2024-11-07", window="1d")
-    second = rollup(daily, time_zone=ZONE)
+    second = count(daily)
     assert (first.n_files, len(ACCOUNT_IDS) * 2) == (second.n_kept_files, second.n_files)
-    assert (0, 0) == rollup(daily, time_zone=ZONE)[:2]
-    assert anew(daily) == answers(daily)
+    assert (0, 0) == count(daily)[:2]
+    assert anew(daily, MARTS) == answers(daily, MARTS)
 
 
 def test_coverage_is_edited(counted: Path, simulator: Simulator, fetch: Fetch) -> None:
@@ -201,7 +180,7 @@ def test_coverage_is_edited(counted: Path, simulator: Simulator, fetch: Fetch) -
     with open_dataset(counted, time_zone=ZONE, asked=" ".join(FEW)) as opened:
 
         def agree() -> None:
-            assert anew(counted, FEW) == {view: _lines(opened, view) for view in FEW}
+            assert anew(counted, FEW) == {view: lines_of(opened, view) for view in FEW}
 
         agree()
         fetch(simulator, END, "2024-11-06", window="1d")
@@ -213,11 +192,11 @@ def test_coverage_is_edited(counted: Path, simulator: Simulator, fetch: Fetch) -
             path.unlink()
         assert len(ACCOUNT_IDS) == len(gone)
         agree()
-        rollup(counted, time_zone=ZONE)
+        count(counted)
         agree()
         compact(counted)
         agree()
-        rollup(counted, time_zone=ZONE)
+        count(counted)
         agree()
 
 
@@ -233,7 +212,7 @@ def test_a_moved_dataset_keeps_its_counts(counted: Path) -> None:
     moved = counted.with_name("it's [moved]")
     shutil.copytree(counted, moved)
     assert is_kept(moved, "stg_day_waits")
-    assert answers(counted) == answers(moved)
+    assert answers(counted, MARTS) == answers(moved, MARTS)
     (moved / "calls" / f"account_id={ACCOUNT_IDS[0]}").rename(moved / "calls" / "account_id=9")
     assert anew(moved, FEW) == answers(moved, FEW)
 
@@ -247,16 +226,16 @@ def test_calls_without_any_time_count(tmp_path: Path) -> None:
     dataset = tmp_path / "dataset"
     ingest([tmp_path / "calls.csv"], dataset, time_zone="US/Arizona")
     for part in ({}, {"start": "2020-01-01"}):
-        expected = answers(dataset, **part)
-        rollup(dataset, time_zone=ZONE)
-        assert expected == answers(dataset, **part)
+        expected = answers(dataset, MARTS, **part)
+        count(dataset)
+        assert expected == answers(dataset, MARTS, **part)
 
 
 def test_an_empty_dataset(tmp_path: Path) -> None:
     """There is nothing to count where there are no calls, and no dataset is an error."""
     with pytest.raises(DatasetError, match="no such folder"):
         rollup(tmp_path / "nowhere")
-    assert (0, 0, 0) == rollup(tmp_path)
+    assert (0, 0, 0, 0) == rollup(tmp_path)
     assert [] == list(tmp_path.iterdir())
 
 
@@ -273,7 +252,7 @@ def test_damage_is_found_and_removed(counted: Path) -> None:
     assert (table,) == repaired.removed
     assert () == repaired.set_aside == repaired.to_fetch
     assert expected == answers(counted, FEW)
-    rollup(counted, time_zone=ZONE)
+    count(counted)
     assert is_kept(counted, "stg_day_waits")
 
 
@@ -292,7 +271,7 @@ def test_readers_keep_the_tables_before(counted: Path, simulator: Simulator, fet
         expected = opened.sql("interval_volume").read_all().num_rows
         answer = opened.sql("interval_volume")
         fetch(simulator, END, "2024-11-06", window="1d")
-        rollup(counted, time_zone=ZONE)
+        count(counted)
         assert expected == answer.read_all().num_rows < opened.arrow("interval_volume").num_rows
 
 
@@ -301,7 +280,7 @@ import sys
 from cdr_engine import rollup
 print("ready", flush=True)
 sys.stdin.readline()
-rollup(sys.argv[1], time_zone=sys.argv[2])
+rollup(sys.argv[1], time_zone=sys.argv[2], answers=False)
 """
 
 
@@ -331,7 +310,7 @@ def test_system_calls(daily: Path, name: str, when: int, effect: str) -> None:
     assert process.returncode
     assert "KILL" in effect or "CommitError: cannot write to" in told
     assert expected == answers(daily, FEW)
-    rollup(daily, time_zone=ZONE)
+    count(daily)
     assert expected == answers(daily, FEW)
     assert is_kept(daily, "stg_day_waits")
 
@@ -343,13 +322,13 @@ def test_old_tables_are_removed(counted: Path, simulator: Simulator, fetch: Fetc
     first = {path.name for path in folder.iterdir()} - {"rollup.json"}
     for day in ("2024-11-06", "2024-11-07"):
         fetch(simulator, END, day, window="1d")
-        rollup(counted, time_zone=ZONE)
+        count(counted)
     assert first <= {path.name for path in folder.iterdir()}
     long_ago = time.time() - 7200
     for name in first:
         os.utime(folder / name, (long_ago, long_ago))
     fetch(simulator, END, "2024-11-08", window="1d")
-    rollup(counted, time_zone=ZONE)
+    count(counted)
     assert not first & {path.name for path in folder.iterdir()}
 
 
@@ -358,7 +337,7 @@ def test_a_disk_that_refuses(daily: Path) -> None:
     expected = answers(daily, FEW)
     (daily / "rollups").touch()
     with pytest.raises(CommitError, match="cannot write to"):
-        rollup(daily, time_zone=ZONE)
+        count(daily)
     assert expected == answers(daily, FEW)
 
 
@@ -387,6 +366,13 @@ def test_command(daily: Path) -> None:
         command = [sys.executable, "-m", "cdr_engine", "rollup", "--dataset", str(daily), *flags]
         return subprocess.run(command, capture_output=True, text=True, check=True)
 
-    assert f"of {8 * len(ACCOUNT_IDS)} files; 0 files were counted before" in run().stderr
-    again = json.loads(run("--json").stdout)
-    assert {"n_files": 0, "n_calls": 0, "n_kept_files": 8 * len(ACCOUNT_IDS)} == again
+    told = run().stderr
+    assert f"of {8 * len(ACCOUNT_IDS)} files; 0 files were counted before" in told
+    assert f"answers of {len(ANSWERED)} views are kept" in told
+    again = json.loads(run("--json", "--no-answers").stdout)
+    assert {
+        "n_files": 0,
+        "n_calls": 0,
+        "n_kept_files": 8 * len(ACCOUNT_IDS),
+        "n_answers": 0,
+    } == again

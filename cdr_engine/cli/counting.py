@@ -16,22 +16,30 @@ __all__ = ["renew_counts", "rollup"]
 _COMMON = Common()
 
 
-def rollup(*, time_zone: str | None = None, common: Common = _COMMON) -> int:
+def rollup(*, time_zone: str | None = None, answers: bool = True, common: Common = _COMMON) -> int:
     """
-    Count the calls of data files ahead, for views that sum counts.
+    Count the calls of data files ahead, and keep the answers of views that cannot sum counts.
 
-    Answers are the same without it: it is for tens of millions of calls and more. Files that come
-    or go afterwards are noticed; `cdr export` and `cdr sync` count again when much has come.
+    What views say is the same without it: it is for millions of calls and more. Files that come or
+    go afterwards are noticed; `cdr export` and `cdr sync` count again when much has come. An answer
+    is read as long as the calls are those it was worked out from, so run this after them.
 
     Parameters
     ----------
     time_zone
         Zone of local days; by default the reports' own. Questions in another zone do without.
+    answers
+        Keep answers too, for which every call is read again, however few are new.
     """
     from cdr_engine import rollup as counting
 
     settings = common.settings()
-    summary = counting(settings.dataset_path, time_zone=time_zone, definitions=settings.definitions)
+    summary = counting(
+        settings.dataset_path,
+        time_zone=time_zone,
+        definitions=settings.definitions,
+        answers=answers,
+    )
     if common.json:
         emit(summary._asdict())
         return 0
@@ -39,6 +47,8 @@ def rollup(*, time_zone: str | None = None, common: Common = _COMMON) -> int:
         f"counted {amount(summary.n_calls)} calls of {amount(summary.n_files)} files; "
         f"{amount(summary.n_kept_files)} files were counted before"
     )
+    if answers:
+        errors().print(f"answers of {amount(summary.n_answers)} views are kept")
     return 0
 
 
@@ -58,7 +68,8 @@ def renew_counts(settings: Settings) -> None:
     except CdrError as error:
         problem = str(error)
     else:
-        command = [sys.executable, "-m", "cdr_engine", "rollup", "--dataset", str(dataset)]
+        command = [sys.executable, "-m", "cdr_engine", "rollup"]
+        command += ["--no-answers", "--dataset", str(dataset)]
         done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603  # our own
         problem = done.stderr.strip() if done.returncode else ""
     if problem:

@@ -2,6 +2,12 @@
 
 from __future__ import annotations
 
+from cdr_engine.dataset.answers import (
+    answered_views,
+    commit_answer,
+    content_key,
+    kept_answers,
+)
 from cdr_engine.dataset.compaction import Fold, fold, folds
 from cdr_engine.dataset.coverage import AccountCoverage, Coverage, coverage
 from cdr_engine.dataset.footer import DataFile, Footer, read_footer
@@ -38,11 +44,15 @@ __all__ = [
     "Rollup",
     "SpotFile",
     "SpotRecord",
+    "answered_views",
+    "commit_answer",
     "commit_rollup",
     "commit_spots",
+    "content_key",
     "coverage",
     "fold",
     "folds",
+    "kept_answers",
     "listed_rejects",
     "read_footer",
     "read_rollup",

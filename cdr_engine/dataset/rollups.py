@@ -26,10 +26,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from cdr_engine.dataset.layout import PARTIAL, create_file, make_folder, sync_file, sync_folder
-from cdr_engine.dataset.seal import BLANK, SEAL_KEY, is_sealed, seal
+from cdr_engine.dataset.seal import is_sealed
+from cdr_engine.dataset.sealed_table import write_sealed
 from cdr_engine.errors import CommitError
 
 if TYPE_CHECKING:
@@ -45,8 +45,6 @@ RECORD = "rollup.json"
 FORMAT = 1
 FILE_NUMBER = "file_number"
 """Column of every table: which data file a row was counted from."""
-ROW_GROUP_ROWS = 60_000
-"""Few enough that a month of years is found by the statistics of row groups."""
 KEYS_KEPT = 3
 """Meanings that are kept, by when they were last counted."""
 ABANDONED_S = 3600
@@ -193,40 +191,10 @@ def _commit(path: Path, rows: Any) -> None:
     """Write one table under its name."""
     working = path.with_name(f".{path.stem}{PARTIAL}")
     try:
-        create_file(working)
-        with pq.ParquetWriter(
-            working,
-            rows.schema,
-            compression="zstd",
-            write_page_checksum=True,
-            store_schema=False,
-        ) as writer:
-            for table in _grouped(rows):
-                writer.write_table(table, row_group_size=ROW_GROUP_ROWS)
-            writer.add_key_value_metadata({SEAL_KEY: BLANK})
-        seal(working)
-        sync_file(working)
+        write_sealed(working, rows)
         working.rename(path)
     finally:
         working.unlink(missing_ok=True)
-
-
-def _grouped(rows: Any) -> Iterable[Any]:
-    """The same rows, a row group at a time."""
-    held: list[Any] = []
-    n_held = 0
-    for batch in rows:
-        at = 0
-        while at < batch.num_rows:
-            piece = batch.slice(at, ROW_GROUP_ROWS - n_held)
-            held.append(piece)
-            n_held += piece.num_rows
-            at += piece.num_rows
-            if n_held == ROW_GROUP_ROWS:
-                yield pa.Table.from_batches(held)
-                held, n_held = [], 0
-    if held:
-        yield pa.Table.from_batches(held)
 
 
 def _sweep(layout: Layout, folder: Path, named: set[str]) -> None:

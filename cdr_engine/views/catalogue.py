@@ -8,6 +8,7 @@ own may read all; so they are created as staging by dependency, marts by name, o
 
 from __future__ import annotations
 
+import hashlib
 import re
 from functools import cache
 from graphlib import CycleError, TopologicalSorter
@@ -16,14 +17,15 @@ from typing import TYPE_CHECKING
 
 from cdr_engine.definitions import Definitions
 from cdr_engine.errors import ConfigError
-from cdr_engine.views.defined import DEFINED, defined
+from cdr_engine.views.defined import DEFINED, SESSION_ZONE, defined
+from cdr_engine.views.quoting import text as quoted
 from cdr_engine.views.view import NOTES, Layer, View
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-__all__ = ["asked_of", "catalogue", "macros"]
+__all__ = ["asked_of", "catalogue", "macros", "meaning"]
 
 BASE = ("calls", "rejects", "spots")
 NAME = re.compile(r"[a-z_][a-z0-9_]*")
@@ -68,20 +70,31 @@ def asked_of(views: Sequence[View], text: str) -> tuple[View, ...]:
     """
     by_name = {view.name: view for view in views}
     found: set[str] = set()
-    texts = [text.lower()]
+    texts = [text]
     while texts:
-        words = set(re.findall(r"\w+", texts.pop()))
+        words = set(re.findall(r"\w+", texts.pop().lower()))
         if words & CATALOGUES and not found:
             return tuple(views)
         named = (words & by_name.keys()) - found
         found |= named
-        texts += [by_name[name].sql for name in named]
+        texts += [_read(by_name[name]) for name in named]
     return tuple(view for view in views if view.name in found)
 
 
 def macros() -> str:
     """SQL that defines the macros the views use."""
     return files("cdr_engine.views").joinpath("macros.sql").read_text("utf-8")
+
+
+def meaning(views: Sequence[View], asked: str, time_zone: str) -> str:
+    """Digest of what an answer means: the SQL behind it, definitions, zone, DuckDB."""
+    import duckdb
+
+    digest = hashlib.sha256(f"{duckdb.__version__}\n{macros()}".encode())
+    for view in asked_of(views, asked):
+        sql = view.sql.replace(SESSION_ZONE, quoted(time_zone))
+        digest.update(f"\n{view.name}\n{sql}".encode())
+    return digest.hexdigest()
 
 
 @cache

@@ -14,32 +14,35 @@ and the same definitions, or it has another key and is not found.
 
 from __future__ import annotations
 
-import hashlib
 import re
-from datetime import timedelta
 from typing import TYPE_CHECKING, Any, NamedTuple
-from zoneinfo import ZoneInfo
 
 from cdr_engine.errors import ViewError
-from cdr_engine.views.catalogue import asked_of, macros
-from cdr_engine.views.connection import CALLS, base_of
-from cdr_engine.views.defined import SESSION_ZONE
+from cdr_engine.views.catalogue import asked_of, meaning
+from cdr_engine.views.connection import CALLS, base_of, replace_view
 from cdr_engine.views.query import relations
 from cdr_engine.views.quoting import escape
 from cdr_engine.views.quoting import name as _name
 from cdr_engine.views.quoting import text as _text
-from cdr_engine.views.selection import Selection, narrowed, reach_of
+from cdr_engine.views.selection import fits, narrowed, period_by, reach_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
-    from datetime import datetime
     from pathlib import Path
 
     from duckdb import DuckDBPyConnection
 
+    from cdr_engine.views.selection import Selection
     from cdr_engine.views.view import View
 
-__all__ = ["COUNTED", "Kept", "count_files", "counted", "counts_key", "use_counts"]
+__all__ = [
+    "COUNTED",
+    "Kept",
+    "count_files",
+    "counted",
+    "counts_key",
+    "use_counts",
+]
 
 COUNTED: dict[str, str | None] = {
     "stg_area_codes": None,
@@ -61,7 +64,6 @@ Counted views, and the column that a period narrows them by; where there is none
 a period counts anew. All have account_id, cloud_profile_id and profile_name.
 """
 
-SLOT = timedelta(minutes=15)
 FILES = "_counted_files"
 REST = "_rest_"
 """Begins the names of the views over files that are not counted."""
@@ -81,14 +83,8 @@ class Kept(NamedTuple):
 
 
 def counts_key(views: Sequence[View], time_zone: str) -> str:
-    """Digest of all that counts depend on besides the calls: SQL, definitions, zone, DuckDB."""
-    import duckdb
-
-    digest = hashlib.sha256(f"{duckdb.__version__}\n{macros()}".encode())
-    for view in asked_of(views, " ".join(COUNTED)):
-        sql = view.sql.replace(SESSION_ZONE, _text(time_zone))
-        digest.update(f"\n{view.name}\n{sql}".encode())
-    return digest.hexdigest()[:16]
+    """Digest of all that counts depend on besides the calls."""
+    return meaning(views, " ".join(COUNTED), time_zone)[:16]
 
 
 def count_files(
@@ -179,18 +175,18 @@ def use_counts(
     used = [
         name
         for name, time in COUNTED.items()
-        if name in there and name in kept.tables and _fits(selection, time, time_zone)
+        if name in there and name in kept.tables and fits(selection, time, time_zone)
     ]
     try:
         rest = _over_rest(con, kept.rest, used, views, selection) if kept.rest else {}
         for view in used:
-            conditions = narrowed(selection, _bounds(selection, COUNTED[view], time_zone))
+            conditions = narrowed(selection, period_by(selection, COUNTED[view], time_zone))
             where = " and ".join(f"({condition})" for condition in conditions) or "true"
             number, rows = _name(kept.number), _kept_rows(kept, view)
             sql = f"select * exclude ({number}) from ({rows}) where {where}"
             if view in rest:
                 sql += f" union all by name select * from {rest[view]}"
-            con.execute(f"create or replace view {_name(view)} as {sql}")
+            replace_view(con, view, sql)
     except duckdb.Error as error:
         raise ViewError(f"cannot read what was counted: {str(error).splitlines()[0]}") from error
     return used
@@ -237,32 +233,3 @@ def _over_rest(
         made[view.name] = f"{REST}{view.name}"
         con.execute(f"create or replace view {made[view.name]} as {sql}")
     return {name: made[name] for name in used}
-
-
-def _fits(selection: Selection, time: str | None, time_zone: str) -> bool:
-    """Tell whether whole rows of a counted view are in the period or out of it."""
-    bounds = [bound for bound in (selection.start, selection.end) if bound is not None]
-    if time is None:
-        return not bounds
-    if time == "day":
-        return all(_begins_day(bound, time_zone) for bound in bounds)
-    return all(bound.timestamp() % SLOT.total_seconds() == 0 for bound in bounds)
-
-
-def _begins_day(moment: datetime, time_zone: str) -> bool:
-    """Tell whether a moment is the first of its local day."""
-    zone = ZoneInfo(time_zone)
-    before = moment - timedelta(microseconds=1)
-    return before.astimezone(zone).date() < moment.astimezone(zone).date()
-
-
-def _bounds(selection: Selection, time: str | None, time_zone: str) -> list[str]:
-    """Conditions on the time of counted rows."""
-    found = []
-    for compare, bound in ((">=", selection.start), ("<", selection.end)):
-        if bound is not None and time == "day":
-            day = bound.astimezone(ZoneInfo(time_zone)).date()
-            found.append(f"day {compare} date {_text(day.isoformat())}")
-        elif bound is not None:
-            found.append(f"{time} {compare} timestamptz {_text(bound.isoformat())}")
-    return found

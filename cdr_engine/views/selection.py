@@ -15,7 +15,9 @@ folders for: row groups of other months and files of other accounts are not read
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import TYPE_CHECKING, NamedTuple
+from zoneinfo import ZoneInfo
 
 from cdr_engine.errors import ViewError
 from cdr_engine.views.catalogue import catalogue
@@ -29,8 +31,9 @@ if TYPE_CHECKING:
 
     from cdr_engine.views.view import View
 
-__all__ = ["Selection", "narrowed", "reach_of", "restrict"]
+__all__ = ["Selection", "fits", "narrowed", "period_by", "reach_of", "restrict"]
 
+SLOT = timedelta(minutes=15)
 READ = "_calls_of_selection"
 """What stg_calls reads instead of `calls`."""
 
@@ -93,6 +96,32 @@ def reach_of(con: DuckDBPyConnection, selection: Selection) -> tuple[list[str], 
     return near, _period("started_at", selection)
 
 
+def fits(selection: Selection, time: str | None, time_zone: str) -> bool:
+    """
+    Tell whether rows that are kept by day or by slot are in the period or out of it, each whole.
+
+    `time` is the column that says which day or slot, None where there is none.
+    """
+    bounds = [bound for bound in (selection.start, selection.end) if bound is not None]
+    if time is None:
+        return not bounds
+    if time == "day":
+        return all(_begins_day(bound, time_zone) for bound in bounds)
+    return all(bound.timestamp() % SLOT.total_seconds() == 0 for bound in bounds)
+
+
+def period_by(selection: Selection, time: str | None, time_zone: str) -> list[str]:
+    """Conditions on the day or slot of rows that are kept; see `fits`."""
+    found = []
+    for compare, bound in ((">=", selection.start), ("<", selection.end)):
+        if bound is not None and time == "day":
+            day = bound.astimezone(ZoneInfo(time_zone)).date()
+            found.append(f"day {compare} date {text(day.isoformat())}")
+        elif bound is not None:
+            found.append(f"{time} {compare} timestamptz {text(bound.isoformat())}")
+    return found
+
+
 def _restrict(con: DuckDBPyConnection, selection: Selection, views: Sequence[View]) -> None:
     (staging,) = (view for view in views if view.name == "stg_calls")
     if staging.sql.count("main.calls") != 1:
@@ -131,6 +160,13 @@ def _restrict_spots(
         sql = sql.replace(f"from {name}", f"from {view}")
     _create(con, responses.name, f"({sql})", _period("aired_at", selection))
     con.execute(f"comment on view {responses.name} is {text(responses.comment)}")
+
+
+def _begins_day(moment: datetime, time_zone: str) -> bool:
+    """Tell whether a moment is the first of its local day."""
+    zone = ZoneInfo(time_zone)
+    before = moment - timedelta(microseconds=1)
+    return before.astimezone(zone).date() < moment.astimezone(zone).date()
 
 
 def _create(

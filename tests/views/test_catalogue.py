@@ -69,6 +69,14 @@ def test_sql_lines_are_short_and_lower_case(view) -> None:  # noqa: ANN001
     assert not re.search(r"\b(SELECT|FROM|WHERE|WITH|JOIN|CASE|COUNT)\b", view.sql)
 
 
+@pytest.mark.parametrize("view", catalogue(), ids=NAMES)
+def test_the_source_is_what_is_read(view) -> None:  # noqa: ANN001
+    """Each file names all that it reads, and nothing else that is a view."""
+    known = {"calls", "rejects", "spots", *NAMES}
+    read = set(re.findall(r"\b(?:from|join)\s+main\.(\w+)|(?:from|join)\s+(stg_\w+)", view.sql))
+    assert {one or other for one, other in read} == known & set(re.findall(r"\w+", view.source))
+
+
 def test_marts_do_not_read_marts() -> None:
     """Marts read staging only, so no order among them is needed."""
     for view in catalogue():
