@@ -43,7 +43,9 @@ named_profiles as (
     group by account_id, cloud_profile_id
 ),
 
-listed_slots as (
+-- An account is one row before this, and DuckDB gives a row to one thread. What
+-- is materialized is read by all.
+listed_slots as materialized (
     select
         account_id,
         unnest(generate_series(
@@ -53,51 +55,61 @@ listed_slots as (
     cross join params
 ),
 
-laid_grid as (
+placed_slots as (
+    select
+        listed_slots.*,
+        timezone(params.time_zone, slot_at) as slot_local
+    from listed_slots
+    cross join params
+),
+
+empty_slots as (
     select
         named_profiles.account_id,
         named_profiles.cloud_profile_id,
-        listed_slots.slot_at
-    from named_profiles
-    inner join listed_slots
-        on named_profiles.account_id
-            is not distinct from listed_slots.account_id
-
-    union all
-
-    select
-        account_id,
-        cloud_profile_id,
-        slot_at
-    from counted
-    where slot_at is null
+        named_profiles.profile_name,
+        placed_slots.slot_at,
+        placed_slots.slot_local
+    from placed_slots
+    inner join named_profiles
+        on placed_slots.account_id
+            is not distinct from named_profiles.account_id
+    anti join counted
+        on named_profiles.account_id is not distinct from counted.account_id
+        and named_profiles.cloud_profile_id
+            is not distinct from counted.cloud_profile_id
+        and placed_slots.slot_at = counted.slot_at
 ),
 
 filled as (
     select
-        laid_grid.account_id,
-        laid_grid.cloud_profile_id,
+        counted.account_id,
+        counted.cloud_profile_id,
         named_profiles.profile_name,
-        laid_grid.slot_at,
-        timezone(params.time_zone, laid_grid.slot_at) as slot_local,
-        coalesce(counted.n_offered, 0) as n_offered,
-        coalesce(counted.n_connected, 0) as n_connected,
-        coalesce(counted.n_abandoned, 0) as n_abandoned,
-        coalesce(
-            counted.n_offered - counted.n_connected - counted.n_abandoned, 0
-        ) as n_other,
-        coalesce(counted.talk_s, 0) as talk_s
-    from laid_grid
+        slot_at,
+        timezone(params.time_zone, slot_at) as slot_local,
+        n_offered,
+        n_connected,
+        n_abandoned,
+        n_offered - n_connected - n_abandoned as n_other,
+        talk_s
+    from counted
     cross join params
     inner join named_profiles
-        on laid_grid.account_id is not distinct from named_profiles.account_id
-        and laid_grid.cloud_profile_id
+        on counted.account_id is not distinct from named_profiles.account_id
+        and counted.cloud_profile_id
             is not distinct from named_profiles.cloud_profile_id
-    left join counted
-        on laid_grid.account_id is not distinct from counted.account_id
-        and laid_grid.cloud_profile_id
-            is not distinct from counted.cloud_profile_id
-        and laid_grid.slot_at is not distinct from counted.slot_at
+
+    union all
+
+    select
+        *,
+        0,
+        0,
+        0,
+        0,
+        0
+    from empty_slots
 )
 
 select * from filled
