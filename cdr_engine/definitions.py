@@ -30,6 +30,8 @@ __all__ = ["FORMULAS", "WORDS", "Definitions", "Formula", "Outcome", "ProfileDef
 
 Seconds = Annotated[int, Meta(ge=0, le=86_400)]
 
+Deviations = Annotated[float, Meta(ge=0.5, le=100)]
+
 Outcome = Literal["connected", "abandoned", "deflected", "other"]
 
 Formula = Literal[
@@ -117,6 +119,14 @@ class Definitions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     """The uii's clock counts where it is no further from enqueue_time than this."""
     spot_response_minutes: Annotated[int, Meta(ge=1, le=240)] = 8
     """Calls so soon after an advertisement was aired are held to be its own."""
+    first_touch_days: Annotated[int, Meta(ge=1, le=366)] = 30
+    """So many days of calls are held to come from the advertisement that a caller called first."""
+    burst_calls: Annotated[int, Meta(ge=1)] = 4
+    """Fewer calls than this in five minutes are no burst."""
+    burst_z: Deviations = 4.0
+    """Deviations above the two hours before from which on calls are a burst."""
+    anomaly_z: Deviations = 3.5
+    """Deviations from its weekday beyond which a day is an anomaly (Iglewicz and Hoaglin, 1993)."""
     profiles: dict[str, ProfileDefinitions] = {}
     """Thresholds of single cloud profiles, by id."""
     words: dict[str, Outcome] = {}

@@ -111,7 +111,7 @@ def _values(
     )
 
 
-def _literal(value: str | int | None) -> str:
+def _literal(value: str | float | None) -> str:
     if value is None:
         return "null"
     if isinstance(value, bool):

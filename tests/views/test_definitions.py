@@ -34,6 +34,9 @@ LEVELS = {
 }
 
 
+MONDAYS = ("01-06", "01-13", "01-20", "01-27", "02-03", "02-10")
+
+
 def asked(dataset: Path, text: str, **said: Any) -> list[dict[str, Any]]:
     """Rows of a view or query under definitions."""
     views = catalogue(Definitions(**said))
@@ -78,6 +81,48 @@ def test_thresholds_of_a_profile(tmp_path: Path) -> None:
         {"id": 2, "is_in_time": True, "is_qualified": True, "is_short_abandon": False},
         {"id": None, "is_in_time": False, "is_qualified": False, "is_short_abandon": False},
     ] == rows
+
+
+@pytest.mark.parametrize(
+    ("said", "is_burst"),
+    [({}, False), ({"burst_calls": 3}, True), ({"burst_calls": 3, "burst_z": 6.5}, False)],
+)
+def test_bursts(tmp_path: Path, said: dict[str, Any], is_burst: bool) -> None:
+    """How many calls are a burst, and how far above the hours before, is a definition."""
+    given(tmp_path, call("2025-01-01 05:00"), *(call(f"2025-01-01 09:0{n}") for n in range(3)))
+
+    rows = asked(tmp_path, "select z, is_burst from media_bursts where n_calls = 3", **said)
+
+    assert [{"z": 6.0, "is_burst": is_burst}] == rows
+
+
+@pytest.mark.parametrize(("days", "n_calls"), [(30, 2), (10, 2), (9, 1)])
+def test_first_touch_days(tmp_path: Path, days: int, n_calls: int) -> None:
+    """For how long calls are held to come from the first advertisement is a definition."""
+    first, again = (
+        call(f"2025-01-{day} 12:00", ani="5557654321", media_code="TV-1") for day in (10, 20)
+    )
+    given(tmp_path, first, again)
+
+    (row,) = asked(tmp_path, "first_touch", first_touch_days=days)
+
+    assert n_calls == row["n_calls"]
+
+
+@pytest.mark.parametrize(("anomaly_z", "is_anomaly"), [(3.5, False), (2, False), (1.9, True)])
+def test_anomalies(tmp_path: Path, anomaly_z: float, is_anomaly: bool) -> None:
+    """How far a day lies from its weekday to be an anomaly is a definition."""
+    mondays = [call(f"2025-{day} 12:{n:02}") for day in MONDAYS[:-1] for n in range(4)]
+    busy = [call(f"2025-{MONDAYS[-1]} 12:{n:02}") for n in range(8)]
+    given(tmp_path, call("2025-01-05 12:00"), *mondays, *busy, call("2025-02-11 12:00"))
+
+    rows = asked(
+        tmp_path,
+        "select robust_z, is_anomaly from daily_anomalies where n_offered = 8",
+        anomaly_z=anomaly_z,
+    )
+
+    assert [{"robust_z": 2.0, "is_anomaly": is_anomaly}] == rows
 
 
 def test_words(tmp_path: Path) -> None:

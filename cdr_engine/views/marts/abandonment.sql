@@ -35,9 +35,10 @@ summed as (
         day,
         cloud_profile_id,
         queue_s,
-        sum(n_calls)::bigint as n_calls,
-        coalesce(sum(n_calls) filter (is_abandoned), 0)::bigint as n_abandoned,
-        coalesce(sum(n_calls) filter (is_short_abandon), 0)::bigint
+        sum(waits.n_calls)::bigint as n_calls,
+        coalesce(sum(waits.n_calls) filter (is_abandoned), 0)::bigint
+            as n_abandoned,
+        coalesce(sum(waits.n_calls) filter (is_short_abandon), 0)::bigint
             as n_short_abandons
     from waits
     group by account_id, day, cloud_profile_id, queue_s
@@ -63,13 +64,14 @@ counted as (
         day,
         cloud_profile_id,
         sum(n_calls)::bigint as n_offered,
-        sum(n_abandoned)::bigint as n_abandoned,
+        sum(ranked.n_abandoned)::bigint as n_abandoned,
         sum(n_short_abandons)::bigint as n_short_abandons,
-        sum(queue_s * n_abandoned) / nullif(any_value(n_waited), 0)
+        sum(queue_s * ranked.n_abandoned) / nullif(any_value(n_waited), 0)
             as mean_abandon_s,
-        quantile_of_counts(queue_s, n_abandoned > 0, n_up_to, n_waited, 0.5)
-            as median_abandon_s,
-        max(queue_s) filter (n_abandoned > 0) as longest_abandon_s
+        quantile_of_counts(
+            queue_s, ranked.n_abandoned > 0, n_up_to, n_waited, 0.5
+        ) as median_abandon_s,
+        max(queue_s) filter (ranked.n_abandoned > 0) as longest_abandon_s
     from ranked
     group by account_id, day, cloud_profile_id
 ),
@@ -80,7 +82,12 @@ netted as (
         counted.day,
         counted.cloud_profile_id,
         names.profile_name,
-        counted.* exclude (account_id, day, cloud_profile_id),
+        n_offered,
+        n_abandoned,
+        n_short_abandons,
+        mean_abandon_s,
+        median_abandon_s,
+        longest_abandon_s,
         n_offered - n_short_abandons as n_net_offered,
         n_abandoned - n_short_abandons as n_net_abandoned
     from counted

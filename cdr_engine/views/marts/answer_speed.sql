@@ -35,12 +35,14 @@ summed as (
         day,
         cloud_profile_id,
         queue_s,
-        sum(n_calls)::bigint as n_calls,
-        coalesce(sum(n_calls) filter (is_connected), 0)::bigint as n_connected,
-        coalesce(sum(n_calls) filter (is_service_level_met), 0)::bigint
+        sum(waits.n_calls)::bigint as n_calls,
+        coalesce(sum(waits.n_calls) filter (is_connected), 0)::bigint
+            as n_connected,
+        coalesce(sum(waits.n_calls) filter (is_service_level_met), 0)::bigint
             as n_service_level_met,
-        coalesce(sum(n_calls) filter (is_service_level_counted), 0)::bigint
-            as n_service_level
+        coalesce(
+            sum(waits.n_calls) filter (is_service_level_counted), 0
+        )::bigint as n_service_level
     from waits
     group by account_id, day, cloud_profile_id, queue_s
 ),
@@ -65,18 +67,21 @@ measured as (
         day,
         cloud_profile_id,
         sum(n_calls)::bigint as n_offered,
-        sum(n_connected)::bigint as n_connected,
+        sum(ranked.n_connected)::bigint as n_connected,
         sum(n_service_level_met)::bigint as n_service_level_met,
         sum(n_service_level)::bigint as n_service_level,
-        sum(queue_s * n_connected) / nullif(any_value(n_waited), 0)
+        sum(queue_s * ranked.n_connected) / nullif(any_value(n_waited), 0)
             as mean_answer_s,
-        quantile_of_counts(queue_s, n_connected > 0, n_up_to, n_waited, 0.5)
-            as p50_answer_s,
-        quantile_of_counts(queue_s, n_connected > 0, n_up_to, n_waited, 0.9)
-            as p90_answer_s,
-        quantile_of_counts(queue_s, n_connected > 0, n_up_to, n_waited, 0.95)
-            as p95_answer_s,
-        max(queue_s) filter (n_connected > 0) as longest_answer_s,
+        quantile_of_counts(
+            queue_s, ranked.n_connected > 0, n_up_to, n_waited, 0.5
+        ) as p50_answer_s,
+        quantile_of_counts(
+            queue_s, ranked.n_connected > 0, n_up_to, n_waited, 0.9
+        ) as p90_answer_s,
+        quantile_of_counts(
+            queue_s, ranked.n_connected > 0, n_up_to, n_waited, 0.95
+        ) as p95_answer_s,
+        max(queue_s) filter (ranked.n_connected > 0) as longest_answer_s,
         sum(queue_s * n_calls)
         / nullif(sum(n_calls) filter (queue_s is not null), 0) as mean_wait_s
     from ranked

@@ -1,10 +1,14 @@
 -- grain: one row per account, local day and cloud profile, from the account's first call to its last, days without a call too
--- formula: robust_z = (n_offered - median_offered) / deviation, over the last 8 of the same weekday; deviation = 1.4826 MAD, but at least a tenth and the root of the median; is_anomaly = |robust_z| > 3.5 (Iglewicz and Hoaglin 1993)
--- source: stg_slots
+-- formula: robust_z = (n_offered - median_offered) / deviation, over the last 8 of the same weekday; deviation = 1.4826 MAD, but at least a tenth and the root of the median; is_anomaly = |robust_z| > anomaly_z
+-- source: stg_slots, params
 -- caveat: is_judged from 4 such days on and where their median is not 0; the account's first and last day may be cut, so they neither judge nor are judged
 
 with slots as (
     select * from stg_slots
+),
+
+params as (
+    select * from main.params
 ),
 
 summed_days as (
@@ -70,9 +74,10 @@ scored as (
 
 judged as (
     select
-        *,
-        is_judged and abs(robust_z) > 3.5 as is_anomaly
+        scored.*,
+        is_judged and abs(robust_z) > anomaly_z as is_anomaly
     from scored
+    cross join params
 )
 
 select * from judged

@@ -12,10 +12,10 @@ counted as (
         account_id,
         destination_id,
         latest_name(destination_name, last_started_at) as destination_name,
-        sum(n_attempts)::bigint as n_attempts,
-        coalesce(sum(n_attempts) filter (is_answered), 0)::bigint
+        sum(attempts.n_attempts)::bigint as n_attempts,
+        coalesce(sum(attempts.n_attempts) filter (is_answered), 0)::bigint
             as n_answered,
-        coalesce(sum(n_attempts) filter (is_line_reached), 0)::bigint
+        coalesce(sum(attempts.n_attempts) filter (is_line_reached), 0)::bigint
             as n_line_reached,
         sum(ring_s) filter (is_answered)
         / nullif(sum(n_rings) filter (is_answered), 0) as mean_answered_ring_s

@@ -14,8 +14,8 @@ listed as (
         min(first_started_at) as first_seen_at,
         max(last_started_at) as last_seen_at,
         max(day) as last_day,
-        sum(n_calls)::bigint as n_calls,
-        coalesce(sum(n_calls) filter (media_code is null), 0)::bigint
+        sum(numbers.n_calls)::bigint as n_calls,
+        coalesce(sum(numbers.n_calls) filter (media_code is null), 0)::bigint
             as n_without_code,
         count(distinct media_code) as n_media_codes,
         count(distinct cloud_profile_id) as n_profiles

@@ -1,7 +1,7 @@
 -- grain: one row per account and media code that was a caller's first
--- formula: callers by the code of their first call that had one, and of their calls from that one to 30 days after: all, those with another code, qualified; qualified_caller_rate = callers with a qualified call / callers, with its 95 % Wilson interval
+-- formula: callers by the code of their first call that had one, and of their calls from that one to first_touch_days after: all, those with another code, qualified; qualified_caller_rate = callers with a qualified call / callers, with its 95 % Wilson interval
 -- source: stg_calls, params
--- caveat: a path of telephones, not of people, and nothing before the dataset begins. Of n_callers only n_callers_followed had the whole 30 days before the account's last call. Of codes in the same second the first in order; blocked numbers and calls without any time are left out
+-- caveat: a path of telephones, not of people, and nothing before the dataset begins. Of n_callers only n_callers_followed had all those days before the account's last call. Of codes in the same second the first in order; blocked numbers and calls without any time are left out
 
 with calls as (
     select * from stg_calls
@@ -14,7 +14,7 @@ params as (
 placed as (
     select
         account_id,
-        caller(ani) as caller,
+        caller,
         media_code,
         epoch_ms(started_at) as started_ms,
         is_qualified
@@ -41,27 +41,34 @@ found_firsts as (
     group by account_id, caller
 ),
 
+bounded as (
+    select
+        found_firsts.*,
+        first_ms + first_touch_days * 86400000::bigint as until_ms
+    from found_firsts
+    cross join params
+),
+
 followed as (
     select
-        found_firsts.account_id,
-        found_firsts.caller,
-        found_firsts.first_media_code,
-        any_value(found_firsts.first_ms) as first_ms,
+        bounded.account_id,
+        bounded.caller,
+        bounded.first_media_code,
+        any_value(bounded.until_ms) as until_ms,
         count(*) as n_calls,
         count(*) filter (
-            placed.media_code <> found_firsts.first_media_code
+            placed.media_code <> bounded.first_media_code
         ) as n_cross_code_calls,
         count(*) filter (placed.is_qualified) as n_qualified
     from placed
-    inner join found_firsts
-        on placed.account_id is not distinct from found_firsts.account_id
-        and placed.caller = found_firsts.caller
-        and placed.started_ms >= found_firsts.first_ms
-        and placed.started_ms - found_firsts.first_ms <= 2592000000
+    inner join bounded
+        on placed.account_id is not distinct from bounded.account_id
+        and placed.caller = bounded.caller
+        and placed.started_ms between bounded.first_ms and bounded.until_ms
     group by
-        found_firsts.account_id,
-        found_firsts.caller,
-        found_firsts.first_media_code
+        bounded.account_id,
+        bounded.caller,
+        bounded.first_media_code
 ),
 
 counted as (
@@ -70,7 +77,7 @@ counted as (
         followed.first_media_code,
         count(*) as n_callers,
         count(*) filter (
-            followed.first_ms + 2592000000 <= found_ends.last_ms
+            followed.until_ms <= found_ends.last_ms
         ) as n_callers_followed,
         sum(followed.n_calls)::bigint as n_calls,
         sum(followed.n_cross_code_calls)::bigint as n_cross_code_calls,

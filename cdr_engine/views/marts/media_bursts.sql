@@ -1,10 +1,14 @@
 -- grain: one row per account, DNIS and 5 minutes with a call
--- formula: baseline_calls = mean calls of the 22 slots that begin 120 to 15 minutes before, empty ones as 0; z = (n_calls - baseline_calls) / square root of baseline_calls, of 0.25 at least; is_burst = 4 calls or more and z 4 or more
--- source: stg_calls
+-- formula: baseline_calls = mean calls of the 22 slots that begin 120 to 15 minutes before, empty ones as 0; z = (n_calls - baseline_calls) / square root of baseline_calls, of 0.25 at least; is_burst = burst_calls or more and z burst_z or more
+-- source: stg_calls, params
 -- caveat: infers when an advertisement was aired; a log of spots knows. In the account's first two hours there is no baseline and no burst; hours that are not in the dataset count as silence; calls without any time are left out
 
 with calls as (
     select * from stg_calls
+),
+
+params as (
+    select * from main.params
 ),
 
 -- Slots are numbered: numbers are the same whatever the zone of the session.
@@ -61,9 +65,10 @@ compared as (
 
 judged as (
     select
-        *,
-        n_calls >= 4 and coalesce(z >= 4, false) as is_burst
+        compared.*,
+        n_calls >= burst_calls and coalesce(z >= burst_z, false) as is_burst
     from compared
+    cross join params
 )
 
 select * from judged

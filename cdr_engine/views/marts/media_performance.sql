@@ -20,7 +20,7 @@ called as (
         media_network,
         media_market,
         media_format,
-        caller(ani) as caller,
+        caller,
         count(*) as n_calls,
         count(*) filter (is_connected) as n_connected,
         count(*) filter (is_qualified) as n_qualified,
@@ -49,8 +49,8 @@ counted as (
         sum(n_calls)::bigint as n_calls,
         count(caller) as n_callers,
         sum(n_connected)::bigint as n_connected,
-        sum(n_qualified)::bigint as n_qualified,
-        count(caller) filter (n_qualified > 0) as n_qualified_callers,
+        sum(called.n_qualified)::bigint as n_qualified,
+        count(caller) filter (called.n_qualified > 0) as n_qualified_callers,
         coalesce(sum(talk_s), 0) / 60 as talk_minutes
     from called
     group by

@@ -13,8 +13,9 @@ counted as (
         cloud_profile_id,
         queue_s,
         latest_name(profile_name, last_started_at) as profile_name,
-        sum(n_calls)::bigint as n_calls,
-        coalesce(sum(n_calls) filter (is_abandoned), 0)::bigint as n_abandoned
+        sum(waits.n_calls)::bigint as n_calls,
+        coalesce(sum(waits.n_calls) filter (is_abandoned), 0)::bigint
+            as n_abandoned
     from waits
     where queue_s is not null
     group by account_id, cloud_profile_id, queue_s

@@ -36,9 +36,10 @@ measured as (
         attempt_number,
         disposition_word,
         latest_name(destination_name, last_started_at) as destination_name,
-        sum(n_attempts)::bigint as n_attempts,
+        sum(ranked.n_attempts)::bigint as n_attempts,
         coalesce(any_value(n_rung), 0)::bigint as n_rings,
-        sum(ring_s * n_attempts) / nullif(any_value(n_rung), 0) as mean_ring_s,
+        sum(ring_s * ranked.n_attempts) / nullif(any_value(n_rung), 0)
+            as mean_ring_s,
         quantile_of_counts(ring_s, true, n_up_to, n_rung, 0.5) as p50_ring_s,
         quantile_of_counts(ring_s, true, n_up_to, n_rung, 0.9) as p90_ring_s
     from ranked

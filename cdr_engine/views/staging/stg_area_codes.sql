@@ -7,18 +7,6 @@ with calls as (
     select * from stg_calls
 ),
 
-called as (
-    select
-        account_id,
-        cloud_profile_id,
-        profile_name,
-        media_market,
-        is_connected,
-        is_qualified,
-        caller(ani) as caller
-    from calls
-),
-
 -- Codes that end in 11 are services, not areas.
 counted as (
     select
@@ -35,7 +23,7 @@ counted as (
         count(*) as n_calls,
         count(*) filter (is_connected) as n_connected,
         count(*) filter (is_qualified) as n_qualified
-    from called
+    from calls
     group by account_id, cloud_profile_id, profile_name, npa, media_market
 )
 

@@ -207,6 +207,7 @@ derived as (
         -- text
         profile_name,
         ani,
+        caller(ani) as caller,
         dnis,
         outbound_externid,
         media_isci,

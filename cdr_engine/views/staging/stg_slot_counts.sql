@@ -25,9 +25,9 @@ counted as (
         count(*) filter (call_outcome = 'deflected') as n_deflected,
         count(*) filter (is_service_level_met) as n_service_level_met,
         count(*) filter (is_service_level_counted) as n_service_level,
-        coalesce(sum(talk_s), 0)::bigint as talk_s,
-        count(talk_s) filter (is_connected) as n_connected_talks,
-        coalesce(sum(talk_s) filter (is_connected), 0)::bigint
+        coalesce(sum(calls.talk_s), 0)::bigint as talk_s,
+        count(calls.talk_s) filter (is_connected) as n_connected_talks,
+        coalesce(sum(calls.talk_s) filter (is_connected), 0)::bigint
             as connected_talk_s
     from calls
     group by
