@@ -16,6 +16,7 @@ from asking import ZONE, anew, answers, lines_of
 from traced import Trace, why_not
 
 from cdr_engine import compact, export, ingest_spots, open_dataset, repair, rollup, verify
+from cdr_engine.cli import main
 from cdr_engine.dataset import Layout, commit_answer, content_key, coverage
 from cdr_engine.definitions import Definitions
 from cdr_engine.simulator import ACCOUNT_IDS
@@ -205,6 +206,19 @@ def test_files_that_come_meanwhile(kept: Path, simulator: Simulator, fetch: Fetc
     names = {path.name for path in (kept / "rollups" / "answers").glob("*talk_time*")}
     assert {"talk_time-before.parquet", "talk_time-afterwards.parquet"} < names
     assert 3 == len(names)
+
+
+def test_it_says_that_calls_came_meanwhile(
+    kept: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """`cdr rollup` tells how many answers it could keep, and to run it again if not all."""
+    for path in files(kept, "talk_time"):
+        path.unlink()
+    monkeypatch.setitem(rollup.__globals__, "commit_answer", lambda *_: False)
+    with pytest.raises(SystemExit, match="0"):
+        main(["rollup", "--dataset", str(kept), "--time-zone", ZONE])
+    told = " ".join(capsys.readouterr().err.split())
+    assert "answers of 10 views are kept, of 11: calls came meanwhile, so run it again" in told
 
 
 def test_damage_is_found_and_removed(kept: Path) -> None:

@@ -32,6 +32,7 @@ def rollup(*, time_zone: str | None = None, answers: bool = True, common: Common
         Keep answers too, for which every call is read again, however few are new.
     """
     from cdr_engine import rollup as counting
+    from cdr_engine.views import ANSWERED
 
     settings = common.settings()
     summary = counting(
@@ -47,8 +48,12 @@ def rollup(*, time_zone: str | None = None, answers: bool = True, common: Common
         f"counted {amount(summary.n_calls)} calls of {amount(summary.n_files)} files; "
         f"{amount(summary.n_kept_files)} files were counted before"
     )
-    if answers:
-        errors().print(f"answers of {amount(summary.n_answers)} views are kept")
+    if answers and summary.n_files + summary.n_kept_files:
+        is_whole = summary.n_answers == len(ANSWERED)
+        errors().print(
+            f"answers of {summary.n_answers} views are kept"
+            + ("" if is_whole else f", of {len(ANSWERED)}: calls came meanwhile, so run it again")
+        )
     return 0
 
 
