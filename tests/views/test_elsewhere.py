@@ -116,7 +116,7 @@ def test_translations_answer_the_same(dataset: Path, dialect: str) -> None:
             )
         assert answers(con, f"{view}_numbers") == answers(con, f"theirs_{view}_numbers")
         compared += 1
-    assert 34 == compared
+    assert 31 == compared
 
 
 @pytest.mark.parametrize("dialect", ["trino", "athena", "spark"])
@@ -138,7 +138,7 @@ def test_what_is_printed(dialect: str) -> None:
     """Over half of all views are, and they need neither a WINDOW clause nor a CTE of their name."""
     printed = {s.view: s.sql for s in view_statements(dialect) if s.sql}
 
-    assert {"abandonment", "answer_speed", "media_performance", "patience"} <= set(printed)
+    assert {"abandonment", "answer_speed", "area_code", "patience"} <= set(printed)
     for sql in printed.values():
         tree = sqlglot.parse_one(sql, read=dialect)
         assert not any(select.args.get("windows") for select in tree.find_all(exp.Select))

@@ -14,7 +14,7 @@ params as (
 placed as (
     select
         account_id,
-        caller,
+        caller(ani) as caller,
         media_code,
         epoch_ms(started_at) as started_ms,
         is_qualified

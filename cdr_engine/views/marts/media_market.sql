@@ -15,7 +15,7 @@ called as (
     select
         account_id,
         media_market,
-        caller,
+        caller(ani) as caller,
         count(*) as n_calls,
         count(*) filter (is_connected) as n_connected,
         count(*) filter (is_qualified) as n_qualified

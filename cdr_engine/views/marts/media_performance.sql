@@ -20,7 +20,7 @@ called as (
         media_network,
         media_market,
         media_format,
-        caller,
+        caller(ani) as caller,
         count(*) as n_calls,
         count(*) filter (is_connected) as n_connected,
         count(*) filter (is_qualified) as n_qualified,

@@ -16,7 +16,7 @@ called as (
         account_id,
         cloud_profile_id,
         profile_name,
-        caller,
+        caller(ani) as caller,
         started_at,
         started_local::date as day,
         is_connected

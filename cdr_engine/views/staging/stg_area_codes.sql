@@ -7,6 +7,18 @@ with calls as (
     select * from stg_calls
 ),
 
+called as (
+    select
+        account_id,
+        cloud_profile_id,
+        profile_name,
+        media_market,
+        is_connected,
+        is_qualified,
+        caller(ani) as caller
+    from calls
+),
+
 -- Codes that end in 11 are services, not areas.
 counted as (
     select
@@ -23,7 +35,7 @@ counted as (
         count(*) as n_calls,
         count(*) filter (is_connected) as n_connected,
         count(*) filter (is_qualified) as n_qualified
-    from calls
+    from called
     group by account_id, cloud_profile_id, profile_name, npa, media_market
 )
 

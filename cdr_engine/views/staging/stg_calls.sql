@@ -207,7 +207,6 @@ derived as (
         -- text
         profile_name,
         ani,
-        caller(ani) as caller,
         dnis,
         outbound_externid,
         media_isci,
