@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import shutil
+import subprocess
+import sys
 from typing import TYPE_CHECKING, Any
+
+from traced import Trace
 
 from cdr_engine import open_dataset
 
@@ -15,9 +19,16 @@ if TYPE_CHECKING:
 
     Answers = dict[str, list[str]]
 
-__all__ = ["ZONE", "anew", "answers", "lines_of"]
+__all__ = ["ZONE", "anew", "answers", "lines_of", "roll_up_failing"]
 
 ZONE = "America/New_York"
+ROLLUP = """
+import sys
+from cdr_engine import rollup
+print("ready", flush=True)
+sys.stdin.readline()
+rollup(sys.argv[1], time_zone=sys.argv[2], answers=sys.argv[3] == "True")
+"""
 
 
 def answers(dataset: Path, views: Iterable[str], **part: Any) -> Answers:
@@ -43,3 +54,19 @@ def anew(dataset: Path, views: Iterable[str], **part: Any) -> Answers:
         return answers(copy, views, **part)
     finally:
         shutil.rmtree(copy)
+
+
+def roll_up_failing(dataset: Path, name: str, injection: str, *, with_answers: bool) -> None:
+    """Roll a dataset up in a process that is killed at a system call, or whose call is refused."""
+    command = [sys.executable, "-c", ROLLUP, str(dataset), ZONE, str(with_answers)]
+    with subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        assert "ready\n" == process.stdout.readline()
+        trace = Trace(process.pid, (name,), injection=injection)
+        _, told = process.communicate("go\n")
+        trace.wait()
+    assert process.returncode
+    assert "KILL" in injection or "CommitError: cannot write to" in told

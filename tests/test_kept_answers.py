@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import os
 import shutil
-import subprocess
-import sys
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 import pytest
-from asking import ZONE, anew, answers, lines_of
-from traced import Trace, why_not
+from asking import ZONE, anew, answers, lines_of, roll_up_failing
+from traced import why_not
 
 from cdr_engine import compact, export, ingest_spots, open_dataset, repair, rollup, verify
 from cdr_engine.cli import main
@@ -261,15 +259,6 @@ def test_views_of_the_user_read_them(kept: Path, tmp_path: Path) -> None:
         assert opened.arrow("long_talks").num_rows
 
 
-ROLLUP = """
-import sys
-from cdr_engine import rollup
-print("ready", flush=True)
-sys.stdin.readline()
-rollup(sys.argv[1], time_zone=sys.argv[2])
-"""
-
-
 @pytest.mark.skipif(bool(why_not()), reason=why_not() or "strace works here")
 @pytest.mark.parametrize(
     ("name", "when", "effect"),
@@ -283,18 +272,7 @@ def test_system_calls(kept: Path, name: str, when: int, effect: str) -> None:
     expected = answers(kept, FEW)
     for path in files(kept):
         path.unlink()
-    command = [sys.executable, "-c", ROLLUP, str(kept), ZONE]
-    with subprocess.Popen(
-        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    ) as process:
-        assert process.stdin is not None
-        assert process.stdout is not None
-        assert "ready\n" == process.stdout.readline()
-        trace = Trace(process.pid, (name,), injection=f"{effect}:when={when}")
-        _, told = process.communicate("go\n")
-        trace.wait()
-    assert process.returncode
-    assert "KILL" in effect or "CommitError: cannot write to" in told
+    roll_up_failing(kept, name, f"{effect}:when={when}", with_answers=True)
     assert set(ANSWERED) != read_from_kept(kept)
     assert expected == answers(kept, FEW)
     assert [] == list(verify(kept))

@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from asking import ZONE, anew, answers, lines_of
-from traced import Trace, why_not
+from asking import ZONE, anew, answers, lines_of, roll_up_failing
+from traced import why_not
 
 from cdr_engine import compact, export, ingest, open_dataset, repair, rollup, verify
 from cdr_engine.cli.counting import renew_counts
@@ -275,15 +275,6 @@ def test_readers_keep_the_tables_before(counted: Path, simulator: Simulator, fet
         assert expected == answer.read_all().num_rows < opened.arrow("interval_volume").num_rows
 
 
-ROLLUP = """
-import sys
-from cdr_engine import rollup
-print("ready", flush=True)
-sys.stdin.readline()
-rollup(sys.argv[1], time_zone=sys.argv[2], answers=False)
-"""
-
-
 @pytest.mark.skipif(bool(why_not()), reason=why_not() or "strace works here")
 @pytest.mark.parametrize(
     ("name", "when", "effect"),
@@ -297,18 +288,7 @@ rollup(sys.argv[1], time_zone=sys.argv[2], answers=False)
 def test_system_calls(daily: Path, name: str, when: int, effect: str) -> None:
     """Killed at, or failed by, a system call: answers are the same, and the next one succeeds."""
     expected = anew(daily, FEW)
-    command = [sys.executable, "-c", ROLLUP, str(daily), ZONE]
-    with subprocess.Popen(
-        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    ) as process:
-        assert process.stdin is not None
-        assert process.stdout is not None
-        assert "ready\n" == process.stdout.readline()
-        trace = Trace(process.pid, (name,), injection=f"{effect}:when={when}")
-        _, told = process.communicate("go\n")
-        trace.wait()
-    assert process.returncode
-    assert "KILL" in effect or "CommitError: cannot write to" in told
+    roll_up_failing(daily, name, f"{effect}:when={when}", with_answers=False)
     assert expected == answers(daily, FEW)
     count(daily)
     assert expected == answers(daily, FEW)

@@ -14,17 +14,13 @@ answer that was worked out while files came or went is of neither state, and is 
 from __future__ import annotations
 
 import hashlib
-import secrets
 import time
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
-import pyarrow as pa
-
 from cdr_engine.dataset.coverage import coverage
 from cdr_engine.dataset.layout import PARTIAL, make_folder, sync_folder
-from cdr_engine.dataset.sealed_table import write_sealed
-from cdr_engine.errors import CommitError
+from cdr_engine.dataset.sealed_table import commit_table, refusals
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -88,20 +84,13 @@ def commit_answer(layout: Layout, name: str, key: str, content: str, rows: Any) 
         If the disk refuses.
     """
     path = _path(layout, name, key)
-    working = path.with_name(f".{name}-{secrets.token_hex(8)}{PARTIAL}")
-    try:
+    with refusals(path.parent):
         make_folder(path.parent)
-        try:
-            write_sealed(working, rows)
-            if content_key(layout, coverage(layout).files) != content:
-                return False
-            working.rename(path)
-        finally:
-            working.unlink(missing_ok=True)
+        if not commit_table(
+            path, rows, lambda: content_key(layout, coverage(layout).files) == content
+        ):
+            return False
         sync_folder(path.parent)
-    except (OSError, pa.ArrowException) as error:
-        reason = getattr(error, "strerror", None) or str(error).partition("\n")[0]
-        raise CommitError(f"cannot write to {path.parent}: {reason}; no call is lost") from error
     _sweep(path.parent, name)
     return True
 

@@ -25,12 +25,10 @@ from shutil import rmtree
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
-import pyarrow as pa
 
 from cdr_engine.dataset.layout import PARTIAL, create_file, make_folder, sync_file, sync_folder
 from cdr_engine.dataset.seal import is_sealed
-from cdr_engine.dataset.sealed_table import write_sealed
-from cdr_engine.errors import CommitError
+from cdr_engine.dataset.sealed_table import commit_table, refusals
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -136,11 +134,11 @@ def commit_rollup(
     folder = layout.rollups / key
     before = _read(folder)
     names = {}
-    try:
+    with refusals(folder):
         make_folder(folder)
         for name, rows in tables:
             names[name] = f"{name}-{secrets.token_hex(8)}.parquet"
-            _commit(folder / names[name], rows)
+            commit_table(folder / names[name], rows)
         record = _Record(
             files={_name(file.path): _counted(file, number) for number, file in files.items()},
             tables=names,
@@ -155,9 +153,6 @@ def commit_rollup(
         finally:
             working.unlink(missing_ok=True)
         sync_folder(folder)
-    except (OSError, pa.ArrowException) as error:
-        reason = getattr(error, "strerror", None) or str(error).partition("\n")[0]
-        raise CommitError(f"cannot write to {folder}: {reason}; no call is lost") from error
     _sweep(layout, folder, {RECORD, *names.values(), *record.before})
 
 
@@ -185,16 +180,6 @@ def _read(folder: Path) -> _Record | None:
     except (OSError, msgspec.DecodeError):
         return None
     return record if record.format == FORMAT else None
-
-
-def _commit(path: Path, rows: Any) -> None:
-    """Write one table under its name."""
-    working = path.with_name(f".{path.stem}{PARTIAL}")
-    try:
-        write_sealed(working, rows)
-        working.rename(path)
-    finally:
-        working.unlink(missing_ok=True)
 
 
 def _sweep(layout: Layout, folder: Path, named: set[str]) -> None:

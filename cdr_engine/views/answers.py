@@ -14,10 +14,9 @@ from typing import TYPE_CHECKING, NamedTuple
 from cdr_engine.errors import ViewError
 from cdr_engine.views.catalogue import meaning
 from cdr_engine.views.connection import replace_view
-from cdr_engine.views.query import relations
 from cdr_engine.views.quoting import name as _name
 from cdr_engine.views.quoting import text as _text
-from cdr_engine.views.selection import fits, narrowed, period_by
+from cdr_engine.views.selection import all_of, fits, narrowed, period_by
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -79,7 +78,7 @@ def use_answers(
     con: DuckDBPyConnection, kept: Mapping[str, Path], selection: Selection, time_zone: str
 ) -> list[str]:
     """
-    Let views of an open dataset read the answers that are kept, where they answer the selection.
+    Let views that are there read the answers that are kept of them, if these fit the selection.
 
     Returns
     -------
@@ -93,12 +92,11 @@ def use_answers(
     """
     import duckdb
 
-    there = set(relations(con))
-    used = [name for name in kept if name in there and _fits(ANSWERED[name], selection, time_zone)]
+    used = [name for name in kept if _fits(ANSWERED[name], selection, time_zone)]
     try:
         for name in used:
             conditions = narrowed(selection, period_by(selection, ANSWERED[name].time, time_zone))
-            _read_instead(con, name, kept[name], " and ".join(conditions) or "true")
+            _read_instead(con, name, kept[name], all_of(conditions))
     except duckdb.Error as error:
         line = str(error).splitlines()[0]
         raise ViewError(f"cannot read what was kept, `cdr repair` removes it: {line}") from error

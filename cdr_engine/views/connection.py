@@ -262,7 +262,7 @@ def create_views(con: DuckDBPyConnection, views: Sequence[View], time_zone: str 
     # So each is made over the shapes of those below it, which get their own SQL in the end.
     for view in views:
         _create_view(con, view, sql[view.name])
-        if view in staging:
+        if view.layer == "staging":
             columns = con.execute(f"describe {_name(view.name)}").fetchall()
             cells = ", ".join(f"null::{row[1]} as {_name(row[0])}" for row in columns)
             _create_view(con, view, f"select {cells} limit 0")

@@ -24,7 +24,7 @@ from cdr_engine.views.query import relations
 from cdr_engine.views.quoting import escape
 from cdr_engine.views.quoting import name as _name
 from cdr_engine.views.quoting import text as _text
-from cdr_engine.views.selection import fits, narrowed, period_by, reach_of
+from cdr_engine.views.selection import all_of, fits, narrowed, period_by, reach_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -181,7 +181,7 @@ def use_counts(
         rest = _over_rest(con, kept.rest, used, views, selection) if kept.rest else {}
         for view in used:
             conditions = narrowed(selection, period_by(selection, COUNTED[view], time_zone))
-            where = " and ".join(f"({condition})" for condition in conditions) or "true"
+            where = all_of(conditions)
             number, rows = _name(kept.number), _kept_rows(kept, view)
             sql = f"select * exclude ({number}) from ({rows}) where {where}"
             if view in rest:
@@ -218,8 +218,9 @@ def _over_rest(
     """Make the views below the counted ones again, over some files; gives their names there."""
     near, exact = reach_of(con, selection)
     base = base_of(CALLS, [escape(str(path)) for path in files])
-    where = " and ".join(f"({condition})" for condition in near) or "true"
-    con.execute(f"create or replace view {REST}calls as select * from ({base}) where {where}")
+    con.execute(
+        f"create or replace view {REST}calls as select * from ({base}) where {all_of(near)}"
+    )
     made = {"main.calls": f"main.{REST}calls"}
     for view in asked_of(views, " ".join(used)):
         sql = view.sql
@@ -228,8 +229,7 @@ def _over_rest(
         if sql == view.sql:
             continue
         if view.name == "stg_calls":
-            where = " and ".join(f"({condition})" for condition in exact) or "true"
-            sql = f"select * from ({sql}) where {where}"
+            sql = f"select * from ({sql}) where {all_of(exact)}"
         made[view.name] = f"{REST}{view.name}"
         con.execute(f"create or replace view {made[view.name]} as {sql}")
     return {name: made[name] for name in used}

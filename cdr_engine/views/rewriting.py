@@ -121,19 +121,11 @@ def _inline_windows(tree: exp.Expr) -> None:
         named = {window.name: window for window in select.args.get("windows") or ()}
         for node in list(select.find_all(exp.Window)):
             if node.alias in named:
-                window = named[node.alias]
-                inlined = exp.Window(this=node.this.copy(), over="OVER")
-                for part in ("partition_by", "order", "spec"):
-                    inlined.set(part, _copied(window.args.get(part)))
+                inlined = named[node.alias].copy()
+                inlined.set("this", node.this.copy())
+                inlined.set("over", "OVER")
                 node.replace(inlined)
         select.set("windows", None)
-
-
-def _copied(part: Any) -> Any:
-    """Copy an argument of a node."""
-    if isinstance(part, list):
-        return [one.copy() for one in part]
-    return part.copy() if part is not None else None
 
 
 def _cased_filters(tree: exp.Expr) -> None:

@@ -24,14 +24,14 @@ from cdr_engine.views.catalogue import catalogue
 from cdr_engine.views.quoting import text
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
     from datetime import datetime
 
     from duckdb import DuckDBPyConnection
 
     from cdr_engine.views.view import View
 
-__all__ = ["Selection", "fits", "narrowed", "period_by", "reach_of", "restrict"]
+__all__ = ["Selection", "all_of", "fits", "narrowed", "period_by", "reach_of", "restrict"]
 
 SLOT = timedelta(minutes=15)
 READ = "_calls_of_selection"
@@ -85,6 +85,11 @@ def narrowed(selection: Selection, period: Sequence[str] = ()) -> list[str]:
     """Conditions on rows with account_id, cloud_profile_id and profile_name."""
     chosen = [*_one_of("account_id", selection.accounts), *_profiles(selection.profiles)]
     return [*period, *chosen]
+
+
+def all_of(conditions: Iterable[str]) -> str:
+    """SQL of all of these conditions as one."""
+    return " and ".join(f"({condition})" for condition in conditions) or "true"
 
 
 def reach_of(con: DuckDBPyConnection, selection: Selection) -> tuple[list[str], list[str]]:
@@ -172,7 +177,7 @@ def _begins_day(moment: datetime, time_zone: str) -> bool:
 def _create(
     con: DuckDBPyConnection, name: str, source: str, conditions: Sequence[str] = ()
 ) -> None:
-    where = " and ".join(f"({condition})" for condition in conditions) or "true"
+    where = all_of(conditions)
     con.execute(f"create or replace view {name} as select * from {source} where {where}")  # noqa: S608  # quoted parts
 
 

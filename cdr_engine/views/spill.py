@@ -51,5 +51,5 @@ def _lives(process: str) -> bool:
     except (ProcessLookupError, ValueError):
         return False
     except PermissionError:
-        return True
+        pass
     return True
